@@ -1,1 +1,1 @@
-export {};
+export type { KubeClient, KubeList, ListOptions, ObjectRef, PatchType, WatchEvent } from "./client.ts";

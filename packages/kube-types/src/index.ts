@@ -1,1 +1,2 @@
-export {};
+export type { Condition, KubeObject, LabelSelector, ObjectMeta, OwnerReference, Status } from "./object.ts";
+export { apiVersionOf, findResource, RESOURCES, type Resource, resourceOf, resourcePath } from "./registry.ts";
