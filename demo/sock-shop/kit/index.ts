@@ -1,0 +1,13 @@
+export { type CallOptions, type CallResult, call } from "./call.ts";
+export {
+  createService,
+  HttpError,
+  type Request,
+  type Response,
+  type Route,
+  type Service,
+  type ServiceOptions,
+} from "./http.ts";
+export { createLogLine } from "./log.ts";
+export { flagValue, type RunOptions, runService } from "./process.ts";
+export { traceHeadersOf, traceIdOf } from "./trace.ts";
