@@ -1,1 +1,1 @@
-export {};
+export { findFreePort, HOST, HOST_PORTS, POD_PORTS } from "./ports.ts";

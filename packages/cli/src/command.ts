@@ -1,0 +1,32 @@
+/** What every command of the CLI gets and gives. A command returns its exit code, or throws what exit.ts explains. */
+import type { Instance } from "./instance.ts";
+
+export const GLOBAL_FLAGS = {
+  instance: { kind: "string", help: "name of the instance (default argyle)" },
+  help: { kind: "boolean", alias: "h", help: "explain the command" },
+} as const;
+
+export const OUTPUT_FLAG = {
+  output: { kind: "string", alias: "o", oneOf: ["text", "json"], help: "form of the output" },
+} as const;
+
+export interface Terminal {
+  /** Results: what the command was asked for. */
+  out(text: string): void;
+  /** Progress, warnings and everything else that is not the result. */
+  note(text: string): void;
+  readonly isInteractive: boolean;
+}
+
+export interface CommandContext {
+  readonly instance: Instance;
+  readonly terminal: Terminal;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  readonly usage: string;
+  run(argv: readonly string[], context: CommandContext): Promise<number>;
+}

@@ -1,0 +1,27 @@
+/** `argyle kubeconfig`: prints the path of the instance's kubeconfig, or its content with --raw. The user's own file is never touched. */
+import { existsSync, readFileSync } from "node:fs";
+import { formatFlags, formatProblems, MeshError, parseOptions } from "@argyle/core";
+import { type Command, GLOBAL_FLAGS } from "../command.ts";
+import { EXIT, usageError } from "../exit.ts";
+
+const FLAGS = { ...GLOBAL_FLAGS, raw: { kind: "boolean", help: "print the file instead of its path" } } as const;
+
+export const kubeconfig: Command = {
+  name: "kubeconfig",
+  summary: "where the kubeconfig is: export KUBECONFIG=$(argyle kubeconfig)",
+  usage: `argyle kubeconfig [flags]\n\n${formatFlags(FLAGS)}`,
+  async run(argv, { instance, terminal }) {
+    const options = parseOptions(argv, FLAGS);
+    if (!options.ok) throw usageError(formatProblems(options.error));
+    if (!existsSync(instance.kubeconfig)) {
+      throw new MeshError(`instance ${instance.name} has no kubeconfig: it was never started`, {
+        code: "instance.not-running",
+        advice: "start it with: ./argyle up",
+      });
+    }
+    terminal.out(
+      options.value.flags.raw === true ? readFileSync(instance.kubeconfig, "utf8") : `${instance.kubeconfig}\n`,
+    );
+    return EXIT.ok;
+  },
+};

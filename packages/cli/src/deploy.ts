@@ -1,0 +1,102 @@
+/** What `up` applies: the control plane, then the demo. Both are plain manifests under demo/ that a user may apply by hand as well. */
+import { request } from "node:http";
+import { join } from "node:path";
+import { HOST } from "@argyle/cluster";
+import { MeshError, sleep, systemClock } from "@argyle/core";
+import type { KubeClient } from "@argyle/kube-client";
+import { type Deployment, type KubeObject, RESOURCES, resourceOf } from "@argyle/kube-types";
+import { applyObjects, readManifests } from "./apply.ts";
+
+export type Demo = "none" | "mesh" | "sock-shop";
+
+const READY_DEADLINE_MS = 60_000;
+
+/** Applies demo/0-istio and waits until istiod serves its webhooks. Returns how many objects an earlier run had left, 0 for a new instance. */
+export async function deployControlPlane(
+  client: KubeClient,
+  demoDir: string,
+  gatewayPort: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const earlier = await client.find(resourceOf("Namespace"), { name: "istio-system" });
+  const resumed = earlier === undefined ? 0 : await countObjects(client);
+  const objects = readManifests(join(demoDir, "0-istio")).map((object) => withGatewayPort(object, gatewayPort));
+  await applyObjects(client, objects);
+  await waitForDeployment(client, "istio-system", "istiod", signal);
+  return resumed;
+}
+
+export async function deployDemo(client: KubeClient, demoDir: string): Promise<void> {
+  await applyObjects(client, readManifests(join(demoDir, "1-deploy-app/manifests")));
+  await applyObjects(client, readManifests(join(demoDir, "1-deploy-app/sockshop-virtual-services.yaml")));
+  await applyObjects(client, readManifests(join(demoDir, "1-deploy-app/sockshop-gateway.yaml")));
+}
+
+/** Resolves with the first 200 of `GET /catalogue` through the ingress gateway. */
+export async function waitForShop(gatewayPort: number, signal: AbortSignal): Promise<void> {
+  const end = systemClock.monotonic() + READY_DEADLINE_MS;
+  let last = "";
+  while (systemClock.monotonic() < end) {
+    last = await probe(`http://${HOST}:${gatewayPort}/catalogue`);
+    if (last === "200") return;
+    await sleep(systemClock, 20, signal);
+  }
+  throw new MeshError(`the shop did not answer within ${READY_DEADLINE_MS / 1000} s; the last answer was ${last}`, {
+    code: "deploy.shop",
+    advice: "look at: ./argyle kubectl get pods -A, and ./argyle kubectl get events -n sock-shop",
+  });
+}
+
+/** The manifest's http2 port becomes the port that is free on this host, so that the talk's jsonpath lines print what works. */
+function withGatewayPort(object: KubeObject, gatewayPort: number): KubeObject {
+  if (object.kind !== "Service" || object.metadata.name !== "istio-ingressgateway") return object;
+  const spec = object.spec as { readonly ports: readonly { readonly name: string; readonly port: number }[] };
+  return {
+    ...object,
+    spec: { ...spec, ports: spec.ports.map((port) => (port.name === "http2" ? { ...port, port: gatewayPort } : port)) },
+  } as KubeObject;
+}
+
+async function countObjects(client: KubeClient): Promise<number> {
+  const lists = await Promise.all(RESOURCES.filter((r) => r.kind !== "Event").map((resource) => client.list(resource)));
+  return lists.reduce((sum, list) => sum + list.items.length, 0);
+}
+
+async function waitForDeployment(
+  client: KubeClient,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(READY_DEADLINE_MS)]);
+  const resource = resourceOf("Deployment");
+  try {
+    const options = { namespace, fieldSelector: `metadata.name=${name}`, sendInitialEvents: true };
+    for (;;) {
+      for await (const event of client.watch<Deployment>(resource, options, deadline)) {
+        if (event.type === "BOOKMARK" || event.type === "DELETED") continue;
+        if ((event.object.status?.availableReplicas ?? 0) >= (event.object.spec.replicas ?? 1)) return;
+      }
+      deadline.throwIfAborted();
+    }
+  } catch (error) {
+    if (!deadline.aborted || signal.aborted) throw error;
+    throw new MeshError(`deployment ${namespace}/${name} was not available within ${READY_DEADLINE_MS / 1000} s`, {
+      code: "deploy.not-available",
+      advice: `look at: ./argyle kubectl -n ${namespace} describe pods, and ./argyle kubectl -n ${namespace} logs deploy/${name}`,
+      cause: error,
+    });
+  }
+}
+
+function probe(url: string): Promise<string> {
+  return new Promise((resolve) => {
+    const outgoing = request(url, { timeout: 2000, agent: false }, (incoming) => {
+      incoming.resume();
+      incoming.on("close", () => resolve(String(incoming.statusCode)));
+    });
+    outgoing.on("timeout", () => outgoing.destroy(new Error("timeout")));
+    outgoing.on("error", (error) => resolve(error.message));
+    outgoing.end();
+  });
+}
