@@ -1,8 +1,8 @@
 // Bundles every process, image program and asset into dist/. A part is built again only when the hash of its inputs changed.
 // Run alone: `npm run build`. Called by scripts/start.mjs before anything runs.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
@@ -14,7 +14,14 @@ export async function buildAll(onStep = () => undefined) {
   const previous = readManifest();
   const manifest = {};
   const built = [];
-  const inputs = hashTree(["packages", "images", "demo/sock-shop", "package-lock.json", "scripts/build.mjs"]);
+  const inputs = hashTree([
+    "packages",
+    "images",
+    "demo/sock-shop",
+    "package-lock.json",
+    "scripts/build.mjs",
+    "scripts/bundle-loader.cjs",
+  ]);
   if (previous.inputs === inputs && existsSync(join(dist, "images/index.json"))) return built;
 
   const step = async (name, run) => {
@@ -52,8 +59,6 @@ async function buildBundles() {
     const main = join(root, "packages", name, "src/main.ts");
     if (existsSync(main)) entries.push({ in: main, out: name });
   }
-  const preload = join(root, "packages/pod-network/src/preload/preload.ts");
-  if (existsSync(preload)) entries.push({ in: preload, out: "preload" });
   for (const image of images) {
     if (image.program === undefined) continue;
     entries.push({ in: join(image.dir, image.program), out: `images/${image.id}/main` });
@@ -61,8 +66,33 @@ async function buildBundles() {
       entries.push({ in: join(image.dir, source), out: `images/${image.id}/bin/${tool}` });
     }
   }
-  await build({
-    entryPoints: entries.map(({ in: path, out }) => ({ in: path, out })),
+  await bundle(entries.map((entry) => ({ in: entry.in, out: `${entry.out}.bundle` })));
+  // What is run is a two-line program that loads its bundle through V8's code cache.
+  copyFileSync(join(root, "scripts/bundle-loader.cjs"), join(dist, "loader.cjs"));
+  for (const { out } of entries) {
+    const loader = relative(dirname(join(dist, out)), join(dist, "loader.cjs"));
+    writeFileSync(
+      join(dist, `${out}.cjs`),
+      `require("./${loader}")(require("node:path").join(__dirname, "${basename(out)}.bundle.cjs"), module);\n`,
+    );
+  }
+  // The preload is loaded into every Node program of a pod: as small as can be, and without a cache of its own.
+  const preload = join(root, "packages/pod-network/src/preload/preload.ts");
+  if (existsSync(preload)) await bundle([{ in: preload, out: "preload" }]);
+  const index = images.map(({ dir, program, bin, ...image }) => ({
+    ...image,
+    directory: `images/${image.id}`,
+    ...(program === undefined ? {} : { main: `images/${image.id}/main.cjs` }),
+    ...(bin === undefined ? {} : { bin: Object.keys(bin) }),
+    static: existsSync(join(dir, "static")) ? join(relative(root, dir), "static") : undefined,
+  }));
+  mkdirSync(join(dist, "images"), { recursive: true });
+  writeFileSync(join(dist, "images/index.json"), JSON.stringify(index, null, 1));
+}
+
+function bundle(entryPoints) {
+  return build({
+    entryPoints,
     outdir: dist,
     outExtension: { ".js": ".cjs" },
     bundle: true,
@@ -79,15 +109,6 @@ async function buildBundles() {
     define: { "import.meta.url": "__argyleModuleUrl" },
     banner: { js: 'const __argyleModuleUrl = require("node:url").pathToFileURL(__filename).href;' },
   });
-  const index = images.map(({ dir, program, bin, ...image }) => ({
-    ...image,
-    directory: `images/${image.id}`,
-    ...(program === undefined ? {} : { main: `images/${image.id}/main.cjs` }),
-    ...(bin === undefined ? {} : { bin: Object.keys(bin) }),
-    static: existsSync(join(dir, "static")) ? join(relative(root, dir), "static") : undefined,
-  }));
-  mkdirSync(join(dist, "images"), { recursive: true });
-  writeFileSync(join(dist, "images/index.json"), JSON.stringify(index, null, 1));
 }
 
 /** Every image.json below images/ and demo/sock-shop/, with its folder and its id (the folder's name). */

@@ -1,0 +1,63 @@
+// npm run bench -- NAME [--quick] [--json]: runs test/bench/NAME.ts and prints its figures.
+// With --json one line a figure: {bench, figure, value, unit, peer, ratio}. Exit code 0 when it ran, whatever the figures; 2 on a wrong name.
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import { buildAll } from "./build.mjs";
+
+const root = resolve(fileURLToPath(import.meta.url), "../..");
+const folder = join(root, "test/bench");
+const args = process.argv.slice(2);
+const names = args.filter((arg) => !arg.startsWith("--"));
+const known = readdirSync(folder)
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => file.slice(0, -3));
+if (names.length === 0 || names.some((name) => !existsSync(join(folder, `${name}.ts`)))) {
+  console.error(`usage: npm run bench -- NAME… [--quick] [--json]\nbenches: ${known.join(", ")}`);
+  process.exit(2);
+}
+const isJson = args.includes("--json");
+await buildAll();
+const out = join(root, "dist/bench", String(process.pid));
+mkdirSync(out, { recursive: true });
+try {
+  for (const name of names) {
+    const file = join(out, `${name}.mjs`);
+    await build({
+      entryPoints: [join(folder, `${name}.ts`)],
+      outfile: file,
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      target: "node20",
+      packages: "external",
+      alias: Object.fromEntries(
+        readdirSync(join(root, "packages")).map((p) => [`@argyle/${p}`, join(root, "packages", p, "src/index.ts")]),
+      ),
+      logLevel: "error",
+      banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
+    });
+    const { bench } = await import(pathToFileURL(file).href);
+    if (!isJson)
+      console.log(
+        `# ${name} on ${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
+      );
+    const figures = await bench({
+      isQuick: args.includes("--quick"),
+      note: (text) => process.stderr.write(`${text}\n`),
+    });
+    for (const figure of figures) {
+      const row = { bench: name, peer: null, ratio: null, ...figure };
+      if (isJson) console.log(JSON.stringify(row));
+      else {
+        const against = row.ratio === null ? "" : `   ${row.ratio.toFixed(2)} of ${row.peer}`;
+        console.log(`${row.figure.padEnd(52)} ${String(row.value).padStart(10)} ${row.unit}${against}`);
+      }
+    }
+  }
+} finally {
+  rmSync(out, { recursive: true, force: true });
+}
+process.exit(0);

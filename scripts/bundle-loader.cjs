@@ -1,0 +1,44 @@
+// Runs a bundle with V8's code cache, copied to dist/loader.cjs by the build. Node 20 has no compile cache of its own (22.1 has, and writes it at
+// exit only, which a process that is killed never reaches). The cache is made once, after the program has run for a while, so that functions compiled
+// lazily during start are in it; V8 checks that it fits the source, its own version and its flags, and otherwise ignores it.
+"use strict";
+const { mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
+const { Module } = require("node:module");
+const { basename, dirname, join } = require("node:path");
+const v8 = require("node:v8");
+const vm = require("node:vm");
+
+const CACHE_AFTER_MS = 4000;
+
+module.exports = function runBundle(bundle, parent) {
+  const source = readFileSync(bundle, "utf8");
+  const cacheFile = join(
+    dirname(bundle),
+    ".code-cache",
+    `${basename(bundle)}-${source.length}-${v8.cachedDataVersionTag()}`,
+  );
+  let cachedData;
+  try {
+    cachedData = readFileSync(cacheFile);
+  } catch {
+    // The first run: it is made below.
+  }
+  const script = new vm.Script(Module.wrap(source), {
+    filename: bundle,
+    cachedData,
+    importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+  });
+  if (cachedData === undefined || script.cachedDataRejected) {
+    setTimeout(() => {
+      try {
+        mkdirSync(dirname(cacheFile), { recursive: true });
+        const temporary = `${cacheFile}.${process.pid}`;
+        writeFileSync(temporary, script.createCachedData());
+        renameSync(temporary, cacheFile);
+      } catch {
+        // A read-only checkout: the next start compiles again, nothing else is lost.
+      }
+    }, CACHE_AFTER_MS).unref();
+  }
+  script.runInThisContext()(parent.exports, parent.require, parent, bundle, dirname(bundle));
+};
