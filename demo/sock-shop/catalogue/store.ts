@@ -1,8 +1,5 @@
-/**
- * The socks in PostgreSQL. The service owns its schema: migrations run, in order and once, before the first query,
- * under an advisory lock so that replicas may start together. The database may come later than we do: every use tries again.
- */
-import pg from "pg";
+/** The socks in PostgreSQL. */
+import { openDatabase, type Row } from "@sock-shop/kit";
 import { MIGRATIONS } from "./migrations.ts";
 
 export interface Sock {
@@ -35,47 +32,29 @@ export interface SockStore {
   close(): Promise<void>;
 }
 
-const MIGRATION_LOCK = 7_251_001;
-
 export function createSockStore(url: string): SockStore {
-  const pool = new pg.Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 2000, idleTimeoutMillis: 60_000 });
-  // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
-  pool.on("error", () => undefined);
-  let migrated: Promise<void> | undefined;
-  const ready = () => {
-    migrated ??= migrate(pool).catch((error: unknown) => {
-      migrated = undefined;
-      throw error;
-    });
-    return migrated;
-  };
-  const query = async (text: string, values: readonly unknown[] = []) => {
-    await ready();
-    return (await pool.query(text, [...values])).rows as Record<string, unknown>[];
-  };
+  const database = openDatabase({ url, migrations: MIGRATIONS });
   return {
     async list({ tags, order, page, size }) {
-      const rows = await query(
+      const rows = await database.query(
         `SELECT ${COLUMNS} FROM sock s WHERE ${BY_TAGS} ORDER BY ${ORDER_BY[order]} LIMIT $2 OFFSET $3`,
         [tags, size, (page - 1) * size],
       );
       return rows.map(toSock);
     },
     async count(tags) {
-      const rows = await query(`SELECT count(*)::int AS size FROM sock s WHERE ${BY_TAGS}`, [tags]);
+      const rows = await database.query(`SELECT count(*)::int AS size FROM sock s WHERE ${BY_TAGS}`, [tags]);
       return Number(rows[0]?.size ?? 0);
     },
     async find(id) {
-      const rows = await query(`SELECT ${COLUMNS} FROM sock s WHERE s.sock_id = $1`, [id]);
+      const rows = await database.query(`SELECT ${COLUMNS} FROM sock s WHERE s.sock_id = $1`, [id]);
       return rows[0] === undefined ? undefined : toSock(rows[0]);
     },
     async tags() {
-      return (await query("SELECT name FROM tag ORDER BY tag_id")).map((row) => String(row.name));
+      return (await database.query("SELECT name FROM tag ORDER BY tag_id")).map((row) => String(row.name));
     },
-    async ping() {
-      await query("SELECT 1");
-    },
-    close: () => pool.end(),
+    ping: () => database.ping(),
+    close: () => database.close(),
   };
 }
 
@@ -91,32 +70,7 @@ const ORDER_BY: Readonly<Record<SortOrder, string>> = {
   count: "s.count, s.sock_id",
 };
 
-async function migrate(pool: pg.Pool): Promise<void> {
-  const client = await pool.connect();
-  try {
-    await client.query("BEGIN");
-    await client.query("SELECT pg_advisory_xact_lock($1)", [MIGRATION_LOCK]);
-    await client.query(
-      "CREATE TABLE IF NOT EXISTS schema_migration (version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())",
-    );
-    const done = new Set(
-      (await client.query("SELECT version FROM schema_migration")).rows.map((row) => Number(row.version)),
-    );
-    for (const [index, statements] of MIGRATIONS.entries()) {
-      if (done.has(index + 1)) continue;
-      await client.query(statements);
-      await client.query("INSERT INTO schema_migration (version) VALUES ($1)", [index + 1]);
-    }
-    await client.query("COMMIT");
-  } catch (error) {
-    await client.query("ROLLBACK").catch(() => undefined);
-    throw error;
-  } finally {
-    client.release();
-  }
-}
-
-function toSock(row: Readonly<Record<string, unknown>>): Sock {
+function toSock(row: Row): Sock {
   return {
     id: String(row.sock_id),
     name: String(row.name),
@@ -124,6 +78,6 @@ function toSock(row: Readonly<Record<string, unknown>>): Sock {
     imageUrl: [String(row.image_url_1), String(row.image_url_2)],
     price: Number(row.price),
     count: Number(row.count),
-    tag: (row.tags as string[]).map(String),
+    tag: (row.tags as readonly unknown[]).map(String),
   };
 }

@@ -60,7 +60,10 @@ export function createFrontEnd(options: FrontEndOptions): Service {
       {
         method: "GET",
         path: "/health",
-        handle: () => ({ json: { health: [{ service: "front-end", status: "OK", time: new Date().toISOString() }] } }),
+        handle: () => ({
+          headers: { "x-shop-version": options.version },
+          json: { health: [{ service: "front-end", status: "OK", time: new Date().toISOString() }] },
+        }),
       },
       { method: "GET", path: "/catalogue", handle: toCatalogue },
       { method: "GET", path: "/catalogue/*", handle: toCatalogue },

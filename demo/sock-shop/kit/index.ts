@@ -1,4 +1,5 @@
 export { type CallOptions, type CallResult, call } from "./call.ts";
+export { type Database, openDatabase, type Row } from "./database.ts";
 export {
   createService,
   HttpError,
