@@ -5,7 +5,7 @@ export interface PageFacts {
   readonly trace: string;
 }
 
-const escape = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 export function renderHome(facts: PageFacts): string {
   const colour = facts.version === "v2" ? "red" : "blue";
@@ -31,7 +31,7 @@ export function renderHome(facts: PageFacts): string {
   <nav id="tags" aria-label="Filter by tag"></nav>
   <section id="socks" aria-live="polite"><p class="state">Fetching the socks…</p></section>
 </main>
-<footer>Served by <code>${escape(facts.pod)}</code>, version <strong>${facts.version}</strong>, trace <code>${escape(facts.trace)}</code></footer>
+<footer>Served by <code>${escapeHtml(facts.pod)}</code>, version <strong>${facts.version}</strong>, trace <code>${escapeHtml(facts.trace)}</code></footer>
 <script src="/shop.js" defer></script>
 </body>
 </html>

@@ -1,0 +1,96 @@
+/**
+ * The orders service's REST API as the original has it (HAL, searches by customer).
+ * Differences, mends: an unknown order is 404, links that are no URLs are 406 like missing ones.
+ */
+import { createService, HttpError, type Response, type Service } from "@sock-shop/kit";
+import { type OrderLinks, type OrderPeers, placeOrder } from "./place-order.ts";
+import type { Order, OrderStore } from "./store.ts";
+
+export interface OrdersOptions extends OrderPeers {
+  readonly log?: (line: string) => void;
+}
+
+export function createOrdersService(store: OrderStore, options: OrdersOptions): Service {
+  return createService({
+    name: "orders",
+    ...(options.log === undefined ? {} : { log: options.log }),
+    onError: (error) => ({ status: error.status, json: { status: error.status, message: error.message } }),
+    routes: [
+      {
+        method: "POST",
+        path: "/orders",
+        async handle(request) {
+          const order = await placeOrder(readLinks(await request.json()), options, request.trace);
+          await store.save(order);
+          return hal(withLinks(order), 201);
+        },
+      },
+      { method: "GET", path: "/orders", handle: async () => hal(embed(await store.list())) },
+      {
+        method: "GET",
+        path: "/orders/search/customerId",
+        async handle({ query }) {
+          const customerId = query.get("custId") ?? "";
+          if (customerId === "") throw new HttpError(400, "custId is required");
+          return hal(embed(await store.list(customerId)));
+        },
+      },
+      {
+        method: "GET",
+        path: "/orders/:id",
+        async handle({ params }) {
+          const order = await store.find(params.id ?? "");
+          if (order === undefined) throw new HttpError(404, "there is no such order");
+          return hal(withLinks(order));
+        },
+      },
+      {
+        method: "GET",
+        path: "/health",
+        async handle() {
+          const date = new Date().toISOString();
+          const isUp = await store.ping().then(
+            () => true,
+            () => false,
+          );
+          return {
+            status: isUp ? 200 : 503,
+            json: {
+              health: [
+                { service: "orders", status: "OK", date },
+                { service: "orders-db", status: isUp ? "OK" : "err", date },
+              ],
+            },
+          };
+        },
+      },
+    ],
+  });
+}
+
+function readLinks(body: unknown): OrderLinks {
+  const fields = typeof body === "object" && body !== null ? (body as Readonly<Record<string, unknown>>) : {};
+  const link = (name: keyof OrderLinks): string => {
+    const value = fields[name];
+    if (typeof value !== "string" || !URL.canParse(value) || !value.startsWith("http://")) {
+      throw new HttpError(406, "Invalid order request. Order requires customer, address, card and items.");
+    }
+    return value;
+  };
+  return { customer: link("customer"), address: link("address"), card: link("card"), items: link("items") };
+}
+
+function withLinks(order: Order): object {
+  return {
+    ...order,
+    _links: { self: { href: `http://orders/orders/${order.id}` }, order: { href: `http://orders/orders/${order.id}` } },
+  };
+}
+
+function embed(orders: readonly Order[]): object {
+  return { _embedded: { customerOrders: orders.map(withLinks) } };
+}
+
+function hal(body: object, status = 200): Response {
+  return { status, headers: { "content-type": "application/hal+json" }, body: JSON.stringify(body) };
+}
