@@ -5,7 +5,7 @@ import { cpus, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
-import { buildAll } from "./build.mjs";
+import { buildAll, workspaceAliases } from "./build.mjs";
 
 const root = resolve(fileURLToPath(import.meta.url), "../..");
 const folder = join(root, "test/bench");
@@ -33,9 +33,7 @@ try {
       format: "esm",
       target: "node20",
       packages: "external",
-      alias: Object.fromEntries(
-        readdirSync(join(root, "packages")).map((p) => [`@argyle/${p}`, join(root, "packages", p, "src/index.ts")]),
-      ),
+      alias: workspaceAliases(),
       logLevel: "error",
       banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
     });

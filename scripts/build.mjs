@@ -123,13 +123,13 @@ function findImages() {
   });
 }
 
-function workspaceAliases() {
-  return Object.fromEntries(
-    readdirSync(join(root, "packages")).map((name) => [
-      `@argyle/${name}`,
-      join(root, "packages", name, "src/index.ts"),
-    ]),
-  );
+/** Workspace packages are TypeScript and are bundled; everything from the registry may stay outside. */
+export function workspaceAliases() {
+  const packages = readdirSync(join(root, "packages")).map((name) => [
+    `@argyle/${name}`,
+    join(root, "packages", name, "src/index.ts"),
+  ]);
+  return Object.fromEntries([...packages, ["@sock-shop/kit", join(root, "demo/sock-shop/kit/index.ts")]]);
 }
 
 function readManifest() {

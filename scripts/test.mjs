@@ -5,6 +5,7 @@ import { join, relative, resolve } from "node:path";
 import { run } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { workspaceAliases } from "./build.mjs";
 
 const root = resolve(fileURLToPath(import.meta.url), "../..");
 const words = process.argv.slice(2).filter((word) => word !== "--");
@@ -72,16 +73,6 @@ console.log(
   `${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ""}`,
 );
 process.exit(totals.failed === 0 ? 0 : 1);
-
-/** Workspace packages are bundled (they are TypeScript); everything from the registry stays external. */
-function workspaceAliases() {
-  return Object.fromEntries(
-    readdirSync(join(root, "packages")).map((name) => [
-      `@argyle/${name}`,
-      join(root, "packages", name, "src/index.ts"),
-    ]),
-  );
-}
 
 function runFiles(files, group) {
   return new Promise((resolveRun) => {
