@@ -1,1 +1,3 @@
-export {};
+export type { ApiServer, ApiServerOptions, DialService, KubeconfigPaths } from "./options.ts";
+export type { ClusterPki, KeyPair } from "./pki.ts";
+export { startApiServer } from "./server.ts";

@@ -2,15 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describeError, formatProblems, MeshError, sleep, systemClock } from "@argyle/core";
 import { createKubeClient, isUnreachable, type KubeClient, loadKubeconfig } from "@argyle/kube-client";
-import type { Instance } from "./instance.ts";
+import { type Instance, requireKubeconfig } from "./instance.ts";
 
 export function connectApi(instance: Instance): KubeClient {
-  if (!existsSync(instance.kubeconfig)) {
-    throw new MeshError(`instance ${instance.name} has no kubeconfig yet`, {
-      code: "instance.not-running",
-      advice: "start it with: ./argyle up",
-    });
-  }
+  requireKubeconfig(instance);
   const connection = loadKubeconfig(readFileSync(instance.kubeconfig, "utf8"));
   if (!connection.ok)
     throw new MeshError(`${instance.kubeconfig}: ${formatProblems(connection.error)}`, { code: "instance.kubeconfig" });

@@ -86,6 +86,15 @@ export async function requireRunning(instance: Instance): Promise<SupervisorClie
   });
 }
 
+/** Throws when the instance was never started: a kubectl without a kubeconfig would silently ask another cluster. */
+export function requireKubeconfig(instance: Instance): void {
+  if (existsSync(instance.kubeconfig)) return;
+  throw new MeshError(`instance ${instance.name} has no kubeconfig: it was never started`, {
+    code: "instance.not-running",
+    advice: "start it with: ./argyle up",
+  });
+}
+
 export function readRecord(instance: Instance): InstanceRecord | undefined {
   try {
     return JSON.parse(readFileSync(join(instance.stateDir, "instance.json"), "utf8")) as InstanceRecord;

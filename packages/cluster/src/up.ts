@@ -49,6 +49,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const controllersClient = clientOf(apiserver.kubeconfigs.controllers, "argyle-controllers");
   const controllers = await startControllers({
     client: controllersClient,
+    clusterCa: apiserver.pki.caCertPem,
     clock,
     log: log.scope("controllers"),
     random: Math.random,

@@ -1,1 +1,1 @@
-export {};
+export { type ControllersOptions, type RunningControllers, startControllers } from "./all.ts";

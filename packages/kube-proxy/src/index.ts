@@ -1,1 +1,1 @@
-export {};
+export { type KubeProxy, type KubeProxyOptions, startKubeProxy } from "./kube-proxy.ts";

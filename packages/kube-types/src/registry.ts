@@ -137,6 +137,25 @@ export const RESOURCES: readonly Resource[] = [
   istio("extensions", ["v1alpha1"], "WasmPlugin", "wasmplugins", []),
 ];
 
+const review = (group: string, kind: string, namespaced = false): Resource => ({
+  group,
+  versions: ["v1"],
+  kind,
+  plural: `${kind.toLowerCase()}s`,
+  singular: kind.toLowerCase(),
+  namespaced,
+});
+
+/** Questions that are posted and answered at once; nothing is stored and the only verb is create. */
+export const REVIEWS: readonly Resource[] = [
+  review("authentication.k8s.io", "TokenReview"),
+  review("authentication.k8s.io", "SelfSubjectReview"),
+  review("authorization.k8s.io", "LocalSubjectAccessReview", true),
+  review("authorization.k8s.io", "SelfSubjectAccessReview"),
+  review("authorization.k8s.io", "SelfSubjectRulesReview"),
+  review("authorization.k8s.io", "SubjectAccessReview"),
+];
+
 /** The resource of an apiVersion and kind, or undefined when it is not served. */
 export function findResource(apiVersion: string, kind: string): Resource | undefined {
   const slash = apiVersion.lastIndexOf("/");

@@ -1,8 +1,9 @@
 /** `argyle kubeconfig`: prints the path of the instance's kubeconfig, or its content with --raw. The user's own file is never touched. */
-import { existsSync, readFileSync } from "node:fs";
-import { formatFlags, formatProblems, MeshError, parseOptions } from "@argyle/core";
+import { readFileSync } from "node:fs";
+import { formatFlags, formatProblems, parseOptions } from "@argyle/core";
 import { type Command, GLOBAL_FLAGS } from "../command.ts";
 import { EXIT, usageError } from "../exit.ts";
+import { requireKubeconfig } from "../instance.ts";
 
 const FLAGS = { ...GLOBAL_FLAGS, raw: { kind: "boolean", help: "print the file instead of its path" } } as const;
 
@@ -13,12 +14,7 @@ export const kubeconfig: Command = {
   async run(argv, { instance, terminal }) {
     const options = parseOptions(argv, FLAGS);
     if (!options.ok) throw usageError(formatProblems(options.error));
-    if (!existsSync(instance.kubeconfig)) {
-      throw new MeshError(`instance ${instance.name} has no kubeconfig: it was never started`, {
-        code: "instance.not-running",
-        advice: "start it with: ./argyle up",
-      });
-    }
+    requireKubeconfig(instance);
     terminal.out(
       options.value.flags.raw === true ? readFileSync(instance.kubeconfig, "utf8") : `${instance.kubeconfig}\n`,
     );

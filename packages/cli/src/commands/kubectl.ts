@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { MeshError } from "@argyle/core";
 import type { Command, CommandContext } from "../command.ts";
-import { checkoutDirectory } from "../instance.ts";
+import { checkoutDirectory, requireKubeconfig } from "../instance.ts";
 import { findKubectl } from "../kubectl.ts";
 
 const OFFERED_MINOR = "35";
@@ -14,6 +14,7 @@ export const kubectl: Command = {
   summary: "your kubectl, pointed at the instance",
   usage: "argyle kubectl [--instance NAME] ARGS…",
   async run(argv, context) {
+    requireKubeconfig(context.instance);
     const program = findKubectl(context.env) ?? (await offerKubectl(context));
     return runForeground(program, argv, { ...context.env, KUBECONFIG: context.instance.kubeconfig });
   },

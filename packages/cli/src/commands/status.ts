@@ -1,6 +1,6 @@
 /** `argyle status`: the components with their memory, and what runs in the cluster. */
-import { formatFlags, formatProblems, parseOptions } from "@argyle/core";
-import type { KubeClient } from "@argyle/kube-client";
+import { formatFlags, formatProblems, MeshError, parseOptions } from "@argyle/core";
+import { type KubeClient, objectKey } from "@argyle/kube-client";
 import { type Pod, resourceOf } from "@argyle/kube-types";
 import type { SupervisorClient } from "@argyle/supervisor";
 import { connectApi } from "../api.ts";
@@ -43,10 +43,10 @@ export async function printStatus(
   form: "text" | "json",
 ): Promise<void> {
   const entries = await supervisor.list();
-  const names = await containerNames(context);
+  const pods = await podNames(context);
   const processes = entries.map(
     (entry): ProcessStatus => ({
-      name: names.get(entry.name) ?? entry.name,
+      name: displayName(entry.name, pods),
       state: entry.state,
       pid: entry.pid,
       restarts: entry.restarts,
@@ -67,24 +67,26 @@ export async function printStatus(
   );
 }
 
-/** `pods/<uid>/<container>` names of the supervisor to `namespace/pod/container`; empty while the API server is away. */
-async function containerNames(context: CommandContext): Promise<ReadonlyMap<string, string>> {
+/** Pod uid to `namespace/name`; empty while the API server is away, so that status works then too. */
+async function podNames(context: CommandContext): Promise<ReadonlyMap<string, string>> {
   let client: KubeClient | undefined;
   try {
     client = connectApi(context.instance);
     const pods = await client.list<Pod>(resourceOf("Pod"));
-    return new Map(
-      pods.items.flatMap((pod) =>
-        pod.spec.containers.map(
-          (c) => [`${pod.metadata.uid}/${c.name}`, `${pod.metadata.namespace}/${pod.metadata.name}/${c.name}`] as const,
-        ),
-      ),
-    );
-  } catch {
+    return new Map(pods.items.map((pod) => [pod.metadata.uid ?? "", objectKey(pod)]));
+  } catch (error) {
+    if (!(error instanceof MeshError)) throw error;
     return new Map();
   } finally {
     client?.close();
   }
+}
+
+/** The supervisor's `pod/<uid>/<container>/<attempt>` as `namespace/name/container`. */
+function displayName(name: string, pods: ReadonlyMap<string, string>): string {
+  const [kind, uid = "", container = ""] = name.split("/");
+  const pod = pods.get(uid);
+  return kind !== "pod" || pod === undefined ? name : `${pod}/${container}`;
 }
 
 function megabytes(bytes: number): string {

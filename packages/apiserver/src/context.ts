@@ -1,0 +1,46 @@
+/** What every route gets: the server's parts, and one request. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Clock, Logger } from "@argyle/core";
+import type { KubeObject, Resource, Schemas } from "@argyle/kube-types";
+import type { Admission } from "./admission/chain.ts";
+import type { Authenticator, Identity } from "./authn.ts";
+import type { DialService } from "./options.ts";
+import type { ClusterPki } from "./pki.ts";
+import type { Target } from "./request-target.ts";
+import type { Store } from "./storage.ts";
+import type { ServiceAllocator } from "./strategy/service-allocator.ts";
+import type { WatchHub } from "./watch-hub.ts";
+
+export interface ServerContext {
+  readonly store: Store;
+  readonly hub: WatchHub;
+  readonly schemas: Schemas;
+  readonly admission: Admission;
+  readonly allocator: ServiceAllocator;
+  readonly authenticator: Authenticator;
+  readonly pki: ClusterPki;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly dialService: DialService;
+}
+
+export interface Call {
+  readonly context: ServerContext;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly query: URLSearchParams;
+  readonly user: Identity;
+  /** Texts that become `Warning: 299 - "…"` headers. */
+  readonly warnings: string[];
+}
+
+export interface ResourceCall extends Call {
+  readonly target: Target;
+}
+
+/** What a route answers; the server writes it. `taken` means that the route writes the response itself. */
+export type Reply =
+  | { readonly kind: "object"; readonly code: number; readonly object: KubeObject; readonly resource: Resource }
+  | { readonly kind: "list"; readonly items: readonly KubeObject[]; readonly revision: number }
+  | { readonly kind: "json"; readonly code: number; readonly body: unknown }
+  | { readonly kind: "taken" };

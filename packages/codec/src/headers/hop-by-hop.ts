@@ -1,0 +1,36 @@
+/** Which fields belong to one connection and never pass a proxy (RFC 9110 §7.6.1). Pure. */
+import type { HeaderBlock } from "./header-block.ts";
+
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+  "te",
+]);
+/** Fields that a Connection header must not be able to strip: framing and routing would change under us. */
+const NEVER_NOMINATED: ReadonlySet<string> = new Set(["host", "content-length", "authorization", "cookie", ""]);
+
+/** Removes the connection's own fields and those that Connection names. `te: trailers` stays: gRPC needs it end to end. */
+export function removeHopByHop(headers: HeaderBlock): void {
+  const connection = headers.combined("connection");
+  const keepsTrailers = hasToken(headers.combined("te"), "trailers");
+  if (connection !== undefined) {
+    for (const nominated of connection.toLowerCase().split(",")) {
+      const name = nominated.trim();
+      if (!NEVER_NOMINATED.has(name) && !name.startsWith("x-forwarded-") && !name.startsWith(":")) headers.remove(name);
+    }
+  }
+  headers.removeWhere((name) => HOP_BY_HOP.has(name));
+  if (keepsTrailers) headers.add("te", "trailers");
+}
+
+/** True when the comma-separated list holds the token (given in lower case), in any case. */
+export function hasToken(list: string | undefined, token: string): boolean {
+  if (list === undefined) return false;
+  const lower = list.toLowerCase();
+  if (lower === token) return true;
+  if (!lower.includes(token)) return false;
+  return lower.split(",").some((part) => part.trim() === token);
+}

@@ -1,0 +1,201 @@
+/**
+ * A HeaderBlock over the received text of a head: fields are offsets into one latin1 string, values are sliced when asked for,
+ * and encode() copies runs of untouched lines instead of building each line again.
+ * hot: a proxy forwards most heads with two or three edits, so this decides what a head costs (reference: dataplane.md, variant b).
+ */
+import { MeshError } from "@argyle/core";
+import type { HeaderBlock } from "./header-block.ts";
+
+/** Numbers per received field: name start, name end (REMOVED once removed), value start, value end. */
+export const FIELD_STRIDE = 4;
+const REMOVED = -1;
+
+/** A block without received text, for heads that we make ourselves. */
+export function createHeaderBlock(fields: Iterable<readonly [string, string]> = []): HeaderBlock {
+  const block = new TextHeaderBlock("", [], 0, true, []);
+  for (const [name, value] of fields) block.add(name, value);
+  return block;
+}
+
+/**
+ * A block over `text`, whose header lines end at `textEnd` (before the empty line). `fields` is owned by the block from now on.
+ * `isLowerCase`: the names in the text are in lower case already.
+ */
+export function createReceivedHeaderBlock(
+  text: string,
+  fields: number[],
+  textEnd: number,
+  isLowerCase: boolean,
+): HeaderBlock {
+  return new TextHeaderBlock(text, fields, textEnd, isLowerCase, []);
+}
+
+class TextHeaderBlock implements HeaderBlock {
+  private readonly text: string;
+  private readonly fields: number[];
+  private readonly textEnd: number;
+  private readonly isLowerCase: boolean;
+  /** Added fields: name, value, name, value… */
+  private added: string[];
+  private removedCount = 0;
+
+  constructor(text: string, fields: number[], textEnd: number, isLowerCase: boolean, added: string[]) {
+    this.text = text;
+    this.fields = fields;
+    this.textEnd = textEnd;
+    this.isLowerCase = isLowerCase;
+    this.added = added;
+  }
+
+  get size(): number {
+    return this.fields.length / FIELD_STRIDE - this.removedCount + this.added.length / 2;
+  }
+
+  get(name: string): string | undefined {
+    const at = this.indexOf(name, 0);
+    if (at >= 0) return this.valueAt(at);
+    const added = this.added;
+    for (let i = 0; i < added.length; i += 2) if (added[i] === name) return added[i + 1];
+    return undefined;
+  }
+
+  getAll(name: string): readonly string[] {
+    const values: string[] = [];
+    for (let at = this.indexOf(name, 0); at >= 0; at = this.indexOf(name, at + FIELD_STRIDE))
+      values.push(this.valueAt(at));
+    for (let i = 0; i < this.added.length; i += 2) if (this.added[i] === name) values.push(this.added[i + 1] ?? "");
+    return values;
+  }
+
+  combined(name: string): string | undefined {
+    const values = this.getAll(name);
+    return values.length === 0 ? undefined : values.join(",");
+  }
+
+  has(name: string): boolean {
+    return this.indexOf(name, 0) >= 0 || this.addedIndexOf(name) >= 0;
+  }
+
+  forEach(visit: (name: string, value: string) => void): void {
+    for (let at = 0; at < this.fields.length; at += FIELD_STRIDE) {
+      if (this.fields[at + 1] !== REMOVED) visit(this.nameAt(at), this.valueAt(at));
+    }
+    for (let i = 0; i < this.added.length; i += 2) visit(this.added[i] ?? "", this.added[i + 1] ?? "");
+  }
+
+  add(name: string, value: string): void {
+    checkField(name, value);
+    this.added.push(name, value);
+  }
+
+  set(name: string, value: string): void {
+    checkField(name, value);
+    this.remove(name);
+    this.added.push(name, value);
+  }
+
+  remove(name: string): boolean {
+    let found = false;
+    for (let at = this.indexOf(name, 0); at >= 0; at = this.indexOf(name, at + FIELD_STRIDE)) {
+      this.removeAt(at);
+      found = true;
+    }
+    if (this.addedIndexOf(name) < 0) return found;
+    this.filterAdded((added) => added !== name);
+    return true;
+  }
+
+  removeWhere(isRemoved: (name: string) => boolean): void {
+    for (let at = 0; at < this.fields.length; at += FIELD_STRIDE) {
+      if (this.fields[at + 1] !== REMOVED && isRemoved(this.nameAt(at))) this.removeAt(at);
+    }
+    this.filterAdded((name) => !isRemoved(name));
+  }
+
+  clone(): HeaderBlock {
+    const copy = new TextHeaderBlock(
+      this.text,
+      this.fields.slice(),
+      this.textEnd,
+      this.isLowerCase,
+      this.added.slice(),
+    );
+    copy.removedCount = this.removedCount;
+    return copy;
+  }
+
+  encode(): string {
+    let out =
+      this.removedCount === 0 ? this.text.slice(this.fields[0] ?? this.textEnd, this.textEnd) : this.encodeRuns();
+    const added = this.added;
+    for (let i = 0; i < added.length; i += 2) out += `${added[i]}: ${added[i + 1]}\r\n`;
+    return out;
+  }
+
+  private encodeRuns(): string {
+    const { fields, text } = this;
+    let out = "";
+    let runStart = -1;
+    for (let at = 0; at < fields.length; at += FIELD_STRIDE) {
+      const lineStart = fields[at] ?? 0;
+      if (fields[at + 1] === REMOVED) {
+        if (runStart >= 0) out += text.slice(runStart, lineStart);
+        runStart = -1;
+      } else if (runStart < 0) runStart = lineStart;
+    }
+    return runStart >= 0 ? out + text.slice(runStart, this.textEnd) : out;
+  }
+
+  /** The field at or after `from` with that name, or -1. Lengths first: almost every other name differs there. */
+  private indexOf(name: string, from: number): number {
+    const { fields, text } = this;
+    const length = name.length;
+    for (let at = from; at < fields.length; at += FIELD_STRIDE) {
+      const start = fields[at] ?? 0;
+      if ((fields[at + 1] ?? 0) - start !== length) continue;
+      if (this.isLowerCase ? text.startsWith(name, start) : text.slice(start, start + length).toLowerCase() === name)
+        return at;
+    }
+    return -1;
+  }
+
+  private addedIndexOf(name: string): number {
+    for (let i = 0; i < this.added.length; i += 2) if (this.added[i] === name) return i;
+    return -1;
+  }
+
+  private nameAt(at: number): string {
+    const name = this.text.slice(this.fields[at], this.fields[at + 1]);
+    return this.isLowerCase ? name : name.toLowerCase();
+  }
+
+  private valueAt(at: number): string {
+    return this.text.slice(this.fields[at + 2], this.fields[at + 3]);
+  }
+
+  private removeAt(at: number): void {
+    this.fields[at + 1] = REMOVED;
+    this.removedCount += 1;
+  }
+
+  private filterAdded(isKept: (name: string) => boolean): void {
+    const kept: string[] = [];
+    for (let i = 0; i < this.added.length; i += 2) {
+      const name = this.added[i] ?? "";
+      if (isKept(name)) kept.push(name, this.added[i + 1] ?? "");
+    }
+    this.added = kept;
+  }
+}
+
+const VALID_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+// Characters above 0xff would be cut to their low byte when written as latin1, so they are refused, not silently turned into CR or LF.
+const VALID_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+function checkField(name: string, value: string): void {
+  if (VALID_NAME.test(name) && VALID_VALUE.test(value)) return;
+  throw new MeshError(`header ${JSON.stringify(name)}: ${JSON.stringify(value)} cannot be sent`, {
+    code: "codec.header.invalid",
+    advice: "names are lower-case tokens; values hold no line ends or control characters",
+  });
+}

@@ -1,0 +1,52 @@
+/**
+ * Pod IPs from 10.244.0.0/16, one after the other: an address is not given out again until the range wraps, so nothing that is still on its way to a
+ * dead pod reaches a new one. Addresses that end in .0 or .255 are left out. The position survives restarts in a file.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+export interface PodIpAllocator {
+  allocate(): string;
+  /** An address that a pod holds already (adopted). */
+  reserve(ip: string): void;
+  release(ip: string): void;
+}
+
+const PREFIX = "10.244.";
+const LAST = 0xffff;
+
+export function createPodIpAllocator(file: string): PodIpAllocator {
+  const held = new Set<string>();
+  let last = readPosition(file);
+  return {
+    allocate() {
+      for (let tries = 0; tries <= LAST; tries++) {
+        last = last >= LAST ? 1 : last + 1;
+        const low = last & 0xff;
+        const ip = `${PREFIX}${last >> 8}.${low}`;
+        if (low === 0 || low === 255 || held.has(ip)) continue;
+        held.add(ip);
+        writePosition(file, last);
+        return ip;
+      }
+      throw new Error("every pod IP is in use");
+    },
+    reserve: (ip) => void held.add(ip),
+    release: (ip) => void held.delete(ip),
+  };
+}
+
+function readPosition(file: string): number {
+  try {
+    const position = Number(readFileSync(file, "utf8"));
+    return Number.isInteger(position) && position >= 1 && position <= LAST ? position : 1;
+  } catch {
+    return 1; // the first start
+  }
+}
+
+function writePosition(file: string, position: number): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(`${file}.tmp`, String(position));
+  renameSync(`${file}.tmp`, file);
+}

@@ -1,0 +1,54 @@
+/** The kubelet's own memory of a pod, in $STATE/kubelet/pods/<uid>.json: what a new cluster process needs to adopt running containers. */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "@argyle/core";
+import type { ContainerRecord } from "./container-record.ts";
+
+export interface PodState {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly podIP: string;
+  /** Epoch milliseconds. */
+  readonly startTime: number;
+  readonly records: readonly ContainerRecord[];
+}
+
+export interface PodStateStore {
+  load(): readonly PodState[];
+  /** By rename, and only when something changed. */
+  save(state: PodState): void;
+  remove(uid: string): void;
+}
+
+export function createPodStateStore(stateDir: string, log: Logger): PodStateStore {
+  const dir = join(stateDir, "kubelet", "pods");
+  const written = new Map<string, string>();
+  mkdirSync(dir, { recursive: true });
+  return {
+    load() {
+      const states: PodState[] = [];
+      for (const name of readdirSync(dir)) {
+        if (!name.endsWith(".json")) continue;
+        try {
+          states.push(JSON.parse(readFileSync(join(dir, name), "utf8")) as PodState);
+        } catch (error) {
+          log.warn("ignoring an unreadable pod state", { file: name, error: String(error) });
+        }
+      }
+      return states;
+    },
+    save(state) {
+      const text = JSON.stringify(state);
+      if (written.get(state.uid) === text) return;
+      written.set(state.uid, text);
+      const path = join(dir, `${state.uid}.json`);
+      writeFileSync(`${path}.tmp`, text, { mode: 0o600 });
+      renameSync(`${path}.tmp`, path);
+    },
+    remove(uid) {
+      written.delete(uid);
+      rmSync(join(dir, `${uid}.json`), { force: true });
+    },
+  };
+}

@@ -1,0 +1,32 @@
+/**
+ * One object per content: translation makes equal resources again and again, the wire encodes each once.
+ * An entry lives as long as somebody holds the object.
+ */
+import { createHash } from "node:crypto";
+import type { EnvoyMessage } from "./model/json.ts";
+
+export interface ResourceTable {
+  /** The shared object of this content; fields that are undefined are dropped. */
+  intern(typeUrl: string, resource: EnvoyMessage): object;
+  size(): number;
+}
+
+export function createResourceTable(): ResourceTable {
+  const held = new Map<string, WeakRef<object>>();
+  const registry = new FinalizationRegistry<string>((key) => {
+    if (held.get(key)?.deref() === undefined) held.delete(key);
+  });
+  return {
+    intern(typeUrl, resource) {
+      const json = JSON.stringify(resource);
+      const key = createHash("md5").update(typeUrl).update(json).digest("base64");
+      const known = held.get(key)?.deref();
+      if (known !== undefined) return known;
+      const made: object = JSON.parse(json);
+      held.set(key, new WeakRef(made));
+      registry.register(made, key);
+      return made;
+    },
+    size: () => held.size,
+  };
+}

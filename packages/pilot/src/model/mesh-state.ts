@@ -1,0 +1,85 @@
+/**
+ * Everything that translation reads, at one moment. Immutable; a change makes a new state that shares what did not change.
+ * `versions` counts the changes of each part: equal counts mean equal content.
+ */
+import type {
+  DestinationRuleSpec,
+  EnvoyFilter,
+  Gateway,
+  Node,
+  PeerAuthentication,
+  ServiceEntrySpec,
+  SidecarSpec,
+  Telemetry,
+} from "@argyle/kube-types";
+import type { Config } from "./config.ts";
+import type { MeshEndpoint } from "./endpoint.ts";
+import type { MeshConfig } from "./mesh-config.ts";
+import type { MeshService } from "./service.ts";
+import type { VirtualServiceConfig } from "./virtual-service.ts";
+import type { Workload } from "./workload.ts";
+
+export const PARTS = [
+  "mesh",
+  "services",
+  "endpoints",
+  "workloads",
+  "virtualServices",
+  "destinationRules",
+  "gateways",
+  "sidecars",
+  "peerAuthentications",
+  "telemetries",
+  "envoyFilters",
+  "policies",
+  "secrets",
+] as const;
+
+export type Part = (typeof PARTS)[number];
+
+export interface TlsSecret {
+  readonly namespace: string;
+  readonly name: string;
+  /** Base64, as in the Secret. */
+  readonly certificate?: string;
+  readonly key?: string;
+  readonly caCertificate?: string;
+}
+
+export interface MeshState {
+  readonly versions: Readonly<Record<Part, number>>;
+  readonly mesh: MeshConfig;
+  /** Sorted by hostname, then age. Aliases (ExternalName) are not in it. */
+  readonly services: readonly MeshService[];
+  /** Hostname of a service to the ExternalName hosts that mean it. */
+  readonly aliases: ReadonlyMap<string, readonly string[]>;
+  /** By service key. */
+  readonly endpoints: ReadonlyMap<string, readonly MeshEndpoint[]>;
+  readonly workloads: ReadonlyMap<string, Workload>;
+  readonly nodes: ReadonlyMap<string, Node>;
+  /** Oldest first, resolved. */
+  readonly virtualServices: readonly VirtualServiceConfig[];
+  readonly destinationRules: readonly Config<DestinationRuleSpec>[];
+  readonly gateways: readonly Config<Gateway["spec"]>[];
+  readonly sidecars: readonly Config<SidecarSpec>[];
+  readonly serviceEntries: readonly Config<ServiceEntrySpec>[];
+  readonly peerAuthentications: readonly Config<PeerAuthentication["spec"]>[];
+  readonly telemetries: readonly Config<Telemetry["spec"]>[];
+  readonly envoyFilters: readonly Config<EnvoyFilter["spec"]>[];
+  readonly secrets: ReadonlyMap<string, TlsSecret>;
+}
+
+/** The services of a hostname, those of `preferredNamespace` first. */
+export function findService(
+  services: readonly MeshService[],
+  hostname: string,
+  preferredNamespace?: string,
+): MeshService | undefined {
+  let found: MeshService | undefined;
+  for (const service of services) {
+    if (service.hostname !== hostname) continue;
+    if (service.namespace === preferredNamespace) return service;
+    found ??= service;
+  }
+  return found;
+}

@@ -1,0 +1,180 @@
+/**
+ * CDS: one cluster per service, port and subset, plus Istio's fixed ones. Outbound clusters depend on the scope alone, so proxies with
+ * equal scopes share them; inbound clusters are the proxy's own.
+ */
+import type { Subset } from "@argyle/kube-types";
+import { effectivePolicy } from "../model/destination-rule.ts";
+import type { EnvoyMessage } from "../model/json.ts";
+import { isHttp2 } from "../model/protocol.ts";
+import type { MeshPort, MeshService } from "../model/service.ts";
+import {
+  circuitBreakers,
+  connectionOptions,
+  httpProtocolOptions,
+  loadBalancer,
+  outlierDetection,
+} from "./cluster-policy.ts";
+import type { TranslateContext } from "./context.ts";
+import { endpointsFor, type ServiceEndpointRequest, staticAssignment } from "./endpoint.ts";
+import { BLACKHOLE_CLUSTER, clusterName, PASSTHROUGH_CLUSTER, sniOfCluster } from "./names.ts";
+import { metadataExchangeFilters } from "./telemetry.ts";
+import {
+  ADS_CONFIG_SOURCE,
+  ISTIO_MTLS_ALPN,
+  ISTIO_MTLS_H2_ALPN,
+  istioMtlsUpstream,
+  originatedTls,
+  rawBufferSocket,
+} from "./tls-context.ts";
+
+export function outboundClusters(context: TranslateContext): readonly EnvoyMessage[] {
+  const out: EnvoyMessage[] = [];
+  for (const service of context.scope.services) {
+    const rule = context.scope.ruleFor(service);
+    for (const port of service.ports) {
+      if (port.protocol === "UDP") continue;
+      out.push(outboundCluster(context, service, port, undefined));
+      for (const subset of rule?.subsets ?? []) out.push(outboundCluster(context, service, port, subset));
+    }
+  }
+  out.push(blackHoleCluster());
+  out.push(passthroughCluster(context));
+  return out;
+}
+
+function outboundCluster(
+  context: TranslateContext,
+  service: MeshService,
+  port: MeshPort,
+  subset: Subset | undefined,
+): EnvoyMessage {
+  const rule = context.scope.ruleFor(service);
+  const policy = effectivePolicy(rule, subset, port.port);
+  const isGateway = context.node.type === "router";
+  const name = clusterName("outbound", port.port, subset?.name, service.hostname);
+  const http = httpProtocolOptions(port.protocol, policy.connectionPool, isGateway);
+  const { type: forcedType, ...balancer } = loadBalancer(policy.loadBalancer);
+  return {
+    name,
+    alt_stat_name: `${name};`,
+    ...discovery(context, service, port, subset, forcedType === "ORIGINAL_DST"),
+    ...connectionOptions(policy.connectionPool, context.state.mesh.connectTimeout),
+    ...(service.resolution === "Passthrough" || forcedType === "ORIGINAL_DST"
+      ? { lb_policy: "CLUSTER_PROVIDED" }
+      : balancer),
+    circuit_breakers: circuitBreakers(policy.connectionPool),
+    ...outlierDetection(policy.outlierDetection),
+    typed_extension_protocol_options: http,
+    ...transportSockets(context, service, port, subset),
+    filters: metadataExchangeFilters(context.node),
+    metadata: {
+      filter_metadata: {
+        istio: {
+          services: [{ host: service.hostname, name: service.name, namespace: service.namespace }],
+          ...(subset === undefined ? {} : { subset: subset.name }),
+          ...(rule === undefined
+            ? {}
+            : {
+                config: `/apis/networking.istio.io/v1/namespaces/${rule.namespace}/destination-rule/${rule.name}`,
+              }),
+          ...(service.isExternal ? { external: true } : {}),
+        },
+      },
+    },
+  };
+}
+
+function discovery(
+  context: TranslateContext,
+  service: MeshService,
+  port: MeshPort,
+  subset: Subset | undefined,
+  isOriginalDst: boolean,
+): EnvoyMessage {
+  const name = clusterName("outbound", port.port, subset?.name, service.hostname);
+  if (service.resolution === "Passthrough" || isOriginalDst) {
+    return { type: "ORIGINAL_DST" };
+  }
+  if (service.resolution === "ClientSide") {
+    return { type: "EDS", eds_cluster_config: { eds_config: ADS_CONFIG_SOURCE, service_name: name } };
+  }
+  const request: ServiceEndpointRequest = { service, port: port.port, subset };
+  return {
+    type: service.resolution === "DNS" ? "STRICT_DNS" : "LOGICAL_DNS",
+    dns_lookup_family: "V4_ONLY",
+    dns_refresh_rate: "60s",
+    respect_dns_ttl: true,
+    load_assignment: staticAssignment(name, endpointsFor(context, request)),
+  };
+}
+
+/** Explicit TLS of the rule; else mTLS towards every endpoint that has a sidecar (auto mTLS); else plain. */
+function transportSockets(
+  context: TranslateContext,
+  service: MeshService,
+  port: MeshPort,
+  subset: Subset | undefined,
+): EnvoyMessage {
+  const { tls } = effectivePolicy(context.scope.ruleFor(service), subset, port.port);
+  const mtls = () =>
+    istioMtlsUpstream({
+      sni: tls?.sni ?? sniOfCluster(port.port, subset?.name, service.hostname),
+      alpn: isHttp2(port.protocol) ? ISTIO_MTLS_H2_ALPN : ISTIO_MTLS_ALPN,
+      subjectAltNames: tls?.subjectAltNames ?? identitiesOf(context, service),
+    });
+  switch (tls?.mode) {
+    case "DISABLE":
+      return {};
+    case "ISTIO_MUTUAL":
+      return { transport_socket: mtls() };
+    case "SIMPLE":
+    case "MUTUAL":
+      return {
+        transport_socket: originatedTls(tls, {
+          isHttp2: isHttp2(port.protocol),
+          isGateway: context.node.type === "router",
+          defaultSans: service.subjectAltNames,
+        }),
+      };
+    case undefined:
+      break;
+  }
+  if (!context.state.mesh.enableAutoMtls || service.isExternal) return {};
+  return {
+    transport_socket_matches: [
+      { name: "tlsMode-istio", match: { tlsMode: "istio" }, transport_socket: mtls() },
+      { name: "tlsMode-disabled", match: {}, transport_socket: rawBufferSocket() },
+    ],
+  };
+}
+
+/** SPIFFE identities of the service accounts behind a service, sorted. */
+function identitiesOf(context: TranslateContext, service: MeshService): readonly string[] {
+  const { trustDomain } = context.state.mesh;
+  const accounts = new Set<string>();
+  for (const endpoint of context.state.endpoints.get(service.key) ?? []) {
+    if (endpoint.serviceAccount !== "")
+      accounts.add(`spiffe://${trustDomain}/ns/${endpoint.namespace}/sa/${endpoint.serviceAccount}`);
+  }
+  return [...service.subjectAltNames, ...[...accounts].sort()];
+}
+
+function blackHoleCluster(): EnvoyMessage {
+  return {
+    name: BLACKHOLE_CLUSTER,
+    type: "STATIC",
+    connect_timeout: "10s",
+  };
+}
+
+function passthroughCluster(context: TranslateContext): EnvoyMessage {
+  return {
+    name: PASSTHROUGH_CLUSTER,
+    type: "ORIGINAL_DST",
+    connect_timeout: "10s",
+    lb_policy: "CLUSTER_PROVIDED",
+    circuit_breakers: circuitBreakers(undefined),
+    typed_extension_protocol_options: httpProtocolOptions("Auto", undefined, false),
+    filters: metadataExchangeFilters(context.node),
+  };
+}

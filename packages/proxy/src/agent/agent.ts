@@ -1,0 +1,170 @@
+/**
+ * Plays pilot-agent for one sidecar or gateway: identity first (secrets `default` and `ROOTCA`), then the ADS stream. Everything it
+ * learns goes into the sink; nothing else of the proxy knows istiod.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Clock, errnoOf, type Logger } from "@argyle/core";
+import {
+  CLUSTER_TYPE,
+  createXdsWire,
+  ENDPOINT_TYPE,
+  LISTENER_TYPE,
+  ROUTE_TYPE,
+  SECRET_TYPE,
+  type WantedNames,
+  type XdsRegistry,
+  type XdsWire,
+} from "@argyle/xds";
+import type { ResourceSink } from "../resource-sink.ts";
+import { type AdsClient, createAdsClient, type TypeProgress } from "./ads-client.ts";
+import { AGENT_FILES, type AgentSpec } from "./agent-spec.ts";
+import { type ChannelPool, createChannelPool } from "./channel-pool.ts";
+import { createDecodedResources, type DecodedResources } from "./decoded-resources.ts";
+import { type ConnectIstiod, callIstiod } from "./istiod.ts";
+import { describeWorkload, type Workload } from "./workload.ts";
+import { type CertificateStatus, keepWorkloadCertificate, type WorkloadCertificate } from "./workload-certificate.ts";
+
+/** What all agents of one worker share. */
+export interface AgentShared {
+  readonly wire: XdsWire;
+  readonly channels: ChannelPool;
+  readonly decoded: DecodedResources;
+}
+
+export interface AgentOptions {
+  readonly spec: AgentSpec;
+  readonly sink: ResourceSink;
+  readonly connect: ConnectIstiod;
+  readonly shared: AgentShared;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random?: () => number;
+}
+
+export interface AgentStatus {
+  readonly workload: Workload | undefined;
+  readonly isReady: boolean;
+  readonly isConnected: boolean;
+  readonly certificate: CertificateStatus | undefined;
+  readonly types: ReadonlyMap<string, TypeProgress>;
+  readonly lastError: string | undefined;
+}
+
+export interface Agent {
+  /** The identity is there and clusters and listeners have been applied once: what /healthz/ready of pilot-agent waits for. */
+  readonly ready: Promise<void>;
+  status(): AgentStatus;
+  close(): void;
+}
+
+const TYPES: readonly string[] = [CLUSTER_TYPE, ENDPOINT_TYPE, SECRET_TYPE, LISTENER_TYPE, ROUTE_TYPE];
+const LOCAL_SECRETS: ReadonlySet<string> = new Set(["default", "ROOTCA"]);
+const NO_TYPES: ReadonlyMap<string, TypeProgress> = new Map();
+
+export function createAgentShared(registry: XdsRegistry): AgentShared {
+  return {
+    wire: createXdsWire(registry),
+    channels: createChannelPool(),
+    decoded: createDecodedResources(registry),
+  };
+}
+
+export function startAgent(options: AgentOptions): Agent {
+  const { spec, sink, shared, clock, log } = options;
+  const random = options.random ?? Math.random;
+  let workload: Workload | undefined;
+  let certificate: WorkloadCertificate | undefined;
+  let ads: AdsClient | undefined;
+  let isClosed = false;
+  let isReady = false;
+  let becomeReady: () => void = () => undefined;
+  const ready = new Promise<void>((resolve) => {
+    becomeReady = () => {
+      isReady = true;
+      resolve();
+    };
+  });
+
+  const run = async () => {
+    const [labels, annotations] = await Promise.all([
+      readOptional(join(spec.rootfs, AGENT_FILES.labels)),
+      readOptional(join(spec.rootfs, AGENT_FILES.annotations)),
+    ]);
+    if (isClosed) return;
+    const self = describeWorkload(spec, { labels, annotations });
+    workload = self;
+    const callAt = (address: string) => () =>
+      callIstiod(spec, address, self.namespace, options.connect, shared.channels);
+    certificate = keepWorkloadCertificate({
+      spiffeId: self.spiffeId,
+      ttlSeconds: self.certificateTtlSeconds,
+      wire: shared.wire,
+      clock,
+      log,
+      random,
+      call: callAt(self.caAddress),
+      onSecrets(secrets, version) {
+        const upserts = secrets.map((resource) => ({ name: resource.name, version, resource }));
+        for (const { name, message } of sink.apply(SECRET_TYPE, upserts, [])) {
+          log.error("own certificate rejected", { name, message });
+        }
+      },
+    });
+    await certificate.issued;
+    if (isClosed) return;
+    const applied = new Set<string>();
+    ads = createAdsClient({
+      node: self.node,
+      types: TYPES,
+      sink,
+      wanted: (typeUrl) => wantedOfIstiod(sink, typeUrl),
+      call: callAt(self.discoveryAddress),
+      wire: shared.wire,
+      decoded: shared.decoded,
+      clock,
+      log,
+      random,
+      onApplied(typeUrl) {
+        applied.add(typeUrl);
+        if (!isReady && applied.has(CLUSTER_TYPE) && applied.has(LISTENER_TYPE)) becomeReady();
+      },
+    });
+  };
+  run().catch((error: unknown) => log.error("agent failed", { error: String(error) }));
+
+  return {
+    ready,
+    status: () => ({
+      workload,
+      isReady,
+      isConnected: ads?.isConnected() ?? false,
+      certificate: certificate?.status(),
+      types: ads?.types() ?? NO_TYPES,
+      lastError: ads?.lastError(),
+    }),
+    close() {
+      isClosed = true;
+      certificate?.close();
+      ads?.close();
+    },
+  };
+}
+
+/** Secrets of the workload itself are made here; those of a Gateway's credentialName come from istiod. */
+function wantedOfIstiod(sink: ResourceSink, typeUrl: string): WantedNames {
+  const wanted = sink.wanted(typeUrl);
+  if (typeUrl !== SECRET_TYPE) return wanted;
+  if (wanted === "*") return new Set();
+  return new Set([...wanted].filter((name) => !LOCAL_SECRETS.has(name) && !name.startsWith("file-")));
+}
+
+/** Pods without a downward volume have no such file. */
+async function readOptional(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return "";
+    throw error;
+  }
+}

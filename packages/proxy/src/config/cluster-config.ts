@@ -1,0 +1,204 @@
+/**
+ * envoy.config.cluster.v3.Cluster and ClusterLoadAssignment, compiled. Pure.
+ * https://www.envoyproxy.io/docs/envoy/v1.36.0/api-v3/config/cluster/v3/cluster.proto
+ */
+import { type Address, compileAddress } from "./address.ts";
+import type { Fields } from "./fields.ts";
+import { compileTransportSocket, type TransportSocketConfig } from "./tls-config.ts";
+
+export type LbPolicy = "ROUND_ROBIN" | "LEAST_REQUEST" | "RANDOM" | "RING_HASH" | "MAGLEV" | "CLUSTER_PROVIDED";
+
+export interface ClusterConfig {
+  readonly name: string;
+  readonly type: (typeof TYPES)[number];
+  readonly edsName: string;
+  readonly lbPolicy: LbPolicy;
+  readonly choiceCount: number;
+  readonly connectTimeoutMs: number;
+  readonly thresholds: Thresholds;
+  readonly highThresholds: Thresholds;
+  readonly maxRequestsPerConnection: number;
+  /** 0: never. Envoy's default is one hour. */
+  readonly idleTimeoutMs: number;
+  readonly transport: TransportSocketConfig;
+  readonly transportMatches: readonly TransportMatch[];
+  readonly endpoints: LoadAssignment | undefined;
+  readonly dnsRefreshMs: number;
+  readonly outlier: OutlierConfig | undefined;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Port that replaces the original destination's, for ORIGINAL_DST (0: none). */
+  readonly originalDstPort: number;
+  readonly subsetSelectors: readonly (readonly string[])[];
+  readonly subsetFallback: "NO_FALLBACK" | "ANY_ENDPOINT" | "DEFAULT_SUBSET";
+  readonly panicThreshold: number;
+  /** Where connections come from, as the peer sees it (Istio's inbound passthrough uses 127.0.0.6). */
+  readonly sourceAddress: string | undefined;
+  readonly raw: object;
+}
+
+export interface TransportMatch {
+  readonly name: string;
+  readonly match: Readonly<Record<string, unknown>>;
+  readonly transport: TransportSocketConfig;
+}
+
+export interface Thresholds {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  readonly maxRetries: number;
+}
+
+export interface OutlierConfig {
+  readonly consecutive5xx: number;
+  readonly consecutiveGateway: number;
+  readonly enforcing5xx: number;
+  readonly enforcingGateway: number;
+  readonly intervalMs: number;
+  readonly baseEjectionMs: number;
+  readonly maxEjectionMs: number;
+  readonly maxEjectionPercent: number;
+}
+
+export interface LoadAssignment {
+  readonly cluster: string;
+  readonly endpoints: readonly EndpointConfig[];
+  readonly raw: object;
+}
+
+export interface EndpointConfig {
+  readonly address: Address;
+  readonly hostname: string;
+  readonly weight: number;
+  readonly priority: number;
+  readonly locality: string;
+  readonly localityWeight: number;
+  readonly health: "HEALTHY" | "UNHEALTHY" | "DRAINING";
+  /** filter_metadata of the endpoint. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+const TYPES = ["STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"] as const;
+const POLICIES = [
+  "ROUND_ROBIN",
+  "LEAST_REQUEST",
+  "RING_HASH",
+  "RANDOM",
+  "UNUSED",
+  "MAGLEV",
+  "CLUSTER_PROVIDED",
+  "LOAD_BALANCING_POLICY_CONFIG",
+] as const;
+
+export function compileCluster(fields: Fields): ClusterConfig {
+  const name = fields.required("name");
+  const type = fields.enumeration("type", TYPES, "STATIC");
+  const http = fields
+    .map("typed_extension_protocol_options")
+    .find(([key]) => key === "envoy.extensions.upstreams.http.v3.HttpProtocolOptions")?.[1];
+  const protocol = http?.object("common_http_protocol_options") ?? fields.object("common_http_protocol_options");
+  const outlier = fields.object("outlier_detection");
+  const assignment = fields.object("load_assignment");
+  if ((type === "STATIC" || type.endsWith("_DNS")) && assignment === undefined)
+    fields.problem("load_assignment", `value is required for a ${type} cluster`);
+  const subset = fields.object("lb_subset_config");
+  return {
+    name,
+    type,
+    edsName: fields.object("eds_cluster_config")?.string("service_name") || name,
+    lbPolicy: compilePolicy(fields),
+    choiceCount: fields.object("least_request_lb_config")?.number("choice_count", 2) ?? 2,
+    connectTimeoutMs: fields.duration("connect_timeout", 5000),
+    thresholds: compileThresholds(fields, "DEFAULT"),
+    highThresholds: compileThresholds(fields, "HIGH"),
+    maxRequestsPerConnection:
+      protocol?.number("max_requests_per_connection") ?? fields.number("max_requests_per_connection", 0),
+    idleTimeoutMs: protocol?.duration("idle_timeout", 3_600_000) ?? 3_600_000,
+    transport: compileTransportSocket(fields.object("transport_socket")),
+    transportMatches: fields.list("transport_socket_matches").map((item) => ({
+      name: item.string("name"),
+      match: item.object("match")?.raw ?? {},
+      transport: compileTransportSocket(item.object("transport_socket")),
+    })),
+    endpoints: assignment === undefined ? undefined : compileLoadAssignment(assignment),
+    dnsRefreshMs: fields.duration("dns_refresh_rate", 5000),
+    outlier: outlier === undefined ? undefined : compileOutlier(outlier),
+    metadata: fields.object("metadata")?.object("filter_metadata")?.raw ?? {},
+    originalDstPort: fields.object("original_dst_lb_config")?.number("upstream_port_override", 0) ?? 0,
+    subsetSelectors: subset?.list("subset_selectors").map((item) => [...item.strings("keys")].sort()) ?? [],
+    subsetFallback:
+      subset?.enumeration("fallback_policy", ["NO_FALLBACK", "ANY_ENDPOINT", "DEFAULT_SUBSET"], "NO_FALLBACK") ??
+      "NO_FALLBACK",
+    panicThreshold: fields.object("common_lb_config")?.object("healthy_panic_threshold")?.number("value", 0) ?? 50,
+    sourceAddress: fields.object("upstream_bind_config")?.object("source_address")?.string("address"),
+    raw: fields.raw,
+  };
+}
+
+function compilePolicy(fields: Fields): LbPolicy {
+  const first = fields
+    .object("load_balancing_policy")
+    ?.list("policies")[0]
+    ?.object("typed_extension_config")
+    ?.object("typed_config")
+    ?.typeName();
+  if (first !== undefined) {
+    for (const policy of ["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "RING_HASH", "MAGLEV"] as const) {
+      if (first.includes(`.${policy.toLowerCase()}.`)) return policy;
+    }
+    fields.problem("load_balancing_policy", `unsupported load balancing policy ${first}`);
+  }
+  const policy = fields.enumeration("lb_policy", POLICIES, "ROUND_ROBIN");
+  return policy === "UNUSED" || policy === "LOAD_BALANCING_POLICY_CONFIG" ? "ROUND_ROBIN" : policy;
+}
+
+function compileThresholds(fields: Fields, priority: "DEFAULT" | "HIGH"): Thresholds {
+  const found = fields
+    .object("circuit_breakers")
+    ?.list("thresholds")
+    .find((item) => item.enumeration("priority", ["DEFAULT", "HIGH"], "DEFAULT") === priority);
+  return {
+    maxConnections: found?.number("max_connections", 1024) ?? 1024,
+    maxPendingRequests: found?.number("max_pending_requests", 1024) ?? 1024,
+    maxRequests: found?.number("max_requests", 1024) ?? 1024,
+    maxRetries: found?.number("max_retries", 3) ?? 3,
+  };
+}
+
+function compileOutlier(fields: Fields): OutlierConfig {
+  return {
+    consecutive5xx: fields.number("consecutive_5xx", 5),
+    consecutiveGateway: fields.number("consecutive_gateway_failure", 5),
+    enforcing5xx: fields.number("enforcing_consecutive_5xx", 100),
+    enforcingGateway: fields.number("enforcing_consecutive_gateway_failure", 0),
+    intervalMs: fields.duration("interval", 10_000),
+    baseEjectionMs: fields.duration("base_ejection_time", 30_000),
+    maxEjectionMs: fields.duration("max_ejection_time", 300_000),
+    maxEjectionPercent: fields.number("max_ejection_percent", 10),
+  };
+}
+
+export function compileLoadAssignment(fields: Fields): LoadAssignment {
+  const endpoints = fields.list("endpoints").flatMap((group) => {
+    const locality = group.object("locality");
+    const place = [locality?.string("region"), locality?.string("zone"), locality?.string("sub_zone")];
+    const priority = group.number("priority", 0);
+    const localityWeight = group.number("load_balancing_weight", 1);
+    return group.list("lb_endpoints").map((item): EndpointConfig => {
+      const endpoint = item.object("endpoint");
+      const health = item.string("health_status", "UNKNOWN");
+      return {
+        address: compileAddress(endpoint?.object("address"), endpoint ?? item),
+        hostname: endpoint?.string("hostname") ?? "",
+        weight: item.number("load_balancing_weight", 1),
+        priority,
+        locality: place.filter((part) => part !== undefined && part !== "").join("/"),
+        localityWeight,
+        health:
+          health === "DRAINING" ? "DRAINING" : health === "UNHEALTHY" || health === "TIMEOUT" ? "UNHEALTHY" : "HEALTHY",
+        metadata: item.object("metadata")?.object("filter_metadata")?.raw ?? {},
+      };
+    });
+  });
+  return { cluster: fields.string("cluster_name"), endpoints, raw: fields.raw };
+}

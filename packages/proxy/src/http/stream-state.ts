@@ -1,0 +1,104 @@
+/** Everything known about one HTTP stream, filled as it goes: what access logs, header formats and metrics read. */
+import type { HeaderBlock } from "@argyle/codec";
+import type { StreamRecord } from "@argyle/telemetry";
+import type { RequestView } from "../config/header-matcher.ts";
+import type { DownstreamFacts } from "./downstream-facts.ts";
+
+export class StreamState implements StreamRecord, RequestView {
+  readonly downstream: DownstreamFacts;
+  readonly startTimeMs: number;
+  readonly startedAt: number;
+  readonly headers: HeaderBlock;
+  readonly protocol: string;
+  method: string;
+  path: string;
+  originalPath: string | undefined;
+  authority: string;
+  scheme = "http";
+  responseHeaders: HeaderBlock | undefined;
+  responseTrailers: HeaderBlock | undefined;
+  durationMs: number | undefined;
+  requestDurationMs: number | undefined;
+  responseDurationMs: number | undefined;
+  responseTxDurationMs: number | undefined;
+  responseCode = 0;
+  responseFlags = "-";
+  responseCodeDetails: string | undefined;
+  connectionTerminationDetails: string | undefined;
+  upstreamTransportFailureReason: string | undefined;
+  bytesReceived = 0;
+  bytesSent = 0;
+  upstreamHost: string | undefined;
+  upstreamCluster: string | undefined;
+  upstreamLocalAddress: string | undefined;
+  upstreamRequestAttemptCount = 0;
+  routeName: string | undefined;
+  /** After X-Forwarded-For was believed. */
+  remoteAddress: string | undefined;
+  isInternal = false;
+
+  constructor(
+    downstream: DownstreamFacts,
+    headers: HeaderBlock,
+    method: string,
+    path: string,
+    protocol: string,
+    startTimeMs: number,
+    startedAt: number,
+  ) {
+    this.downstream = downstream;
+    this.headers = headers;
+    this.method = method;
+    this.path = path;
+    this.authority = headers.get("host") ?? "";
+    this.protocol = protocol;
+    this.startTimeMs = startTimeMs;
+    this.startedAt = startedAt;
+  }
+
+  get requestHeaders(): HeaderBlock {
+    return this.headers;
+  }
+  get connectionId(): number {
+    return this.downstream.id;
+  }
+  get downstreamLocalAddress(): string {
+    return this.downstream.localAddress;
+  }
+  get downstreamRemoteAddress(): string {
+    return this.remoteAddress ?? this.downstream.remoteAddress;
+  }
+  get downstreamDirectRemoteAddress(): string {
+    return this.downstream.remoteAddress;
+  }
+  get requestedServerName(): string | undefined {
+    return this.downstream.serverName === "" ? undefined : this.downstream.serverName;
+  }
+  get downstreamPeerUriSan(): string | undefined {
+    return this.downstream.tls?.peer?.principal;
+  }
+  get downstreamLocalUriSan(): string | undefined {
+    return this.downstream.tls?.localPrincipal;
+  }
+  get downstreamPeerSubject(): string | undefined {
+    return this.downstream.tls?.peer?.subject;
+  }
+  get downstreamTlsVersion(): string | undefined {
+    return this.downstream.tls?.version;
+  }
+  get downstreamTlsCipher(): string | undefined {
+    return this.downstream.tls?.cipher;
+  }
+
+  addFlag(flag: string): void {
+    if (this.responseFlags === "-") this.responseFlags = flag;
+    else if (!this.responseFlags.split(",").includes(flag)) this.responseFlags += `,${flag}`;
+  }
+
+  dynamicMetadata(): undefined {
+    return undefined;
+  }
+  filterState(): undefined {
+    return undefined;
+  }
+}

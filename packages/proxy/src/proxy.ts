@@ -1,0 +1,45 @@
+/** One proxy (a sidecar, a gateway, or one that runs alone): runtime, listeners and telemetry wired together. It opens no socket by itself. */
+
+import { X509Certificate } from "node:crypto";
+import { createListenerSet, type ListenerSet } from "./listener-set.ts";
+import type { ProxyDeps } from "./proxy-deps.ts";
+import { createRuntime, type Runtime } from "./runtime.ts";
+import { createIstioTelemetry } from "./stats/istio-telemetry.ts";
+import { uriSan } from "./tls/secret-store.ts";
+
+export interface ProxyServer {
+  readonly deps: ProxyDeps;
+  readonly runtime: Runtime;
+  readonly listeners: ListenerSet;
+  readonly startedAtMs: number;
+  close(): void;
+}
+
+export function createProxy(deps: ProxyDeps): ProxyServer {
+  const runtime = createRuntime(deps);
+  let principal: { readonly version: string; readonly value: string | undefined } | undefined;
+  const istio = createIstioTelemetry({
+    registry: deps.registry,
+    node: deps.node,
+    ownPrincipal() {
+      const secret = runtime.secrets.get("default");
+      if (secret === undefined || secret.config.kind !== "certificate") return undefined;
+      if (principal?.version !== secret.version) {
+        const certificate = new X509Certificate(secret.config.chain);
+        principal = { version: secret.version, value: uriSan(certificate.subjectAltName) };
+      }
+      return principal.value;
+    },
+  });
+  const listeners = createListenerSet(deps, runtime, istio);
+  return {
+    deps,
+    runtime,
+    listeners,
+    startedAtMs: deps.clock.now(),
+    close() {
+      listeners.close();
+      runtime.close();
+    },
+  };
+}

@@ -1,0 +1,27 @@
+/** Envoy's `http.<stat_prefix>.*` statistics. */
+import type { Registry } from "@argyle/telemetry";
+import type { HcmStats } from "../http/http-context.ts";
+
+export function createHcmStats(registry: Registry, prefix: string): HcmStats {
+  const options = (name: string) => ({
+    name: `envoy_http_${name}`,
+    labels: ["envoy_http_conn_manager_prefix"],
+    statName: ([value]: readonly string[]) => `http.${value}.${name}`,
+  });
+  const classes = registry.counter({
+    name: "envoy_http_downstream_rq_xx",
+    labels: ["envoy_response_code_class", "envoy_http_conn_manager_prefix"],
+    statName: ([code, value]) => `http.${value}.downstream_rq_${code}xx`,
+  });
+  return {
+    cxTotal: registry.counter(options("downstream_cx_total")).cell(prefix),
+    cxActive: registry.gauge(options("downstream_cx_active")).cell(prefix),
+    rqTotal: registry.counter(options("downstream_rq_total")).cell(prefix),
+    rqActive: registry.gauge(options("downstream_rq_active")).cell(prefix),
+    rqByClass: [undefined, ..."12345"].map((code) => (code === undefined ? undefined : classes.cell(code, prefix))),
+    rqTime: registry.histogram(options("downstream_rq_time")).cell(prefix),
+    rqRxReset: registry.counter(options("downstream_rq_rx_reset")).cell(prefix),
+    rqTimeout: registry.counter(options("downstream_rq_timeout")).cell(prefix),
+    cxProtocolError: registry.counter(options("downstream_cx_protocol_error")).cell(prefix),
+  };
+}

@@ -1,0 +1,302 @@
+/**
+ * Istio's standard metrics and peer metadata exchange for one proxy. Cells are resolved once per (peer, service, principals, code, flags); a
+ * request costs a few map look-ups and additions.
+ * https://istio.io/latest/docs/reference/config/metrics/
+ */
+import type { Counter, Family, Histogram, Registry } from "@argyle/telemetry";
+import type { HcmConfig } from "../config/hcm-config.ts";
+import type { ListenerConfig } from "../config/listener-config.ts";
+import type { HttpStream } from "../http/stream.ts";
+import type { TcpSession, TcpTelemetry } from "../tcp-proxy.ts";
+import type { Cluster } from "../upstream/cluster.ts";
+import type { Host } from "../upstream/host.ts";
+import type { HttpTelemetry } from "./http-telemetry.ts";
+import {
+  HTTP_LABELS,
+  type LabelInput,
+  type ServiceLabels,
+  serviceOf,
+  sharedLabels,
+  TCP_LABELS,
+  UNKNOWN_SERVICE,
+  workloadOfHost,
+} from "./istio-labels.ts";
+import {
+  createPeerDirectory,
+  encodePeerMetadata,
+  UNKNOWN_WORKLOAD,
+  type Workload,
+  workloadOf,
+} from "./peer-metadata.ts";
+
+export interface IstioTelemetry {
+  /** Undefined when the filter chain has neither istio.stats nor peer metadata. */
+  forHttp(config: HcmConfig, direction: ListenerConfig["direction"]): HttpTelemetry | undefined;
+  forTcp(direction: ListenerConfig["direction"]): TcpTelemetry;
+}
+
+export interface IstioTelemetryOptions {
+  readonly registry: Registry;
+  readonly node: { readonly id: string; readonly metadata: Readonly<Record<string, unknown>> };
+  /** Our SPIFFE id, from the certificate in use. */
+  readonly ownPrincipal: () => string | undefined;
+}
+
+const METADATA_HEADER = "x-envoy-peer-metadata";
+const METADATA_ID_HEADER = "x-envoy-peer-metadata-id";
+const IDLE_SCRAPES = 40;
+
+interface HttpCells {
+  readonly requests: Counter;
+  readonly duration: Histogram;
+  readonly requestBytes: Histogram;
+  readonly responseBytes: Histogram;
+}
+
+interface TcpCells {
+  readonly opened: Counter;
+  readonly closed: Counter;
+  readonly sent: Counter;
+  readonly received: Counter;
+}
+
+export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelemetry {
+  const { registry, node } = options;
+  const own = workloadOf(node.metadata);
+  const ownHeader = encodePeerMetadata(node.metadata);
+  const peers = createPeerDirectory();
+  const services = new WeakMap<Cluster, ServiceLabels>();
+  const http = { labels: HTTP_LABELS, idleScrapes: IDLE_SCRAPES };
+  const tcp = { labels: TCP_LABELS, idleScrapes: IDLE_SCRAPES };
+  const requests = registry.counter({ name: "istio_requests_total", ...http });
+  const duration = registry.histogram({ name: "istio_request_duration_milliseconds", ...http });
+  const requestBytes = registry.histogram({ name: "istio_request_bytes", ...http });
+  const responseBytes = registry.histogram({ name: "istio_response_bytes", ...http });
+  const tcpCounter = (name: string): Family<Counter> => registry.counter({ name, ...tcp });
+  const opened = tcpCounter("istio_tcp_connections_opened_total");
+  const closed = tcpCounter("istio_tcp_connections_closed_total");
+  const sent = tcpCounter("istio_tcp_sent_bytes_total");
+  const received = tcpCounter("istio_tcp_received_bytes_total");
+
+  const serviceLabels = (cluster: Cluster | undefined): ServiceLabels => {
+    if (cluster === undefined) return UNKNOWN_SERVICE;
+    let labels = services.get(cluster);
+    if (labels === undefined) {
+      labels = serviceOf(cluster.config);
+      services.set(cluster, labels);
+    }
+    return labels;
+  };
+
+  const httpCells = createCellCache<HttpCells>((input, protocol, code, flags, grpc, policy) => {
+    const labels = [...sharedLabels(input, protocol), String(code), grpc, flags, policy];
+    return {
+      requests: requests.cell(...labels),
+      duration: duration.cell(...labels),
+      requestBytes: requestBytes.cell(...labels),
+      responseBytes: responseBytes.cell(...labels),
+    };
+  });
+  const tcpCells = createCellCache<TcpCells>((input, protocol, _code, flags, _grpc, policy) => {
+    const labels = [...sharedLabels(input, protocol), flags, policy];
+    return {
+      opened: opened.cell(...labels),
+      closed: closed.cell(...labels),
+      sent: sent.cell(...labels),
+      received: received.cell(...labels),
+    };
+  });
+
+  const peerOf = (isInbound: boolean, peer: Workload | undefined, host: Host | undefined): Workload =>
+    peer ?? (isInbound || host === undefined ? undefined : workloadOfHost(host)) ?? UNKNOWN_WORKLOAD;
+
+  return {
+    forHttp(config, direction) {
+      const hasStats = config.filters.some((filter) => filter.kind === "istio-stats");
+      const exchange = config.filters.find((filter) => filter.kind === "peer-metadata");
+      if (!hasStats && exchange === undefined) return undefined;
+      const isInbound = direction === "INBOUND";
+      return {
+        onRequest(stream) {
+          const { headers } = stream.state;
+          const text = headers.get(METADATA_HEADER);
+          if (isInbound && text !== undefined) stream.peer = peers.lookup(text);
+          stream.peerAsksForMetadata = isInbound && headers.has(METADATA_ID_HEADER);
+          // Neither the app nor anyone outside the mesh may speak for a workload.
+          if (text !== undefined) headers.remove(METADATA_HEADER);
+          headers.remove(METADATA_ID_HEADER);
+        },
+        onUpstreamRequest(stream) {
+          if (isInbound || stream.cluster?.config.type !== "EDS") return;
+          stream.state.headers.set(METADATA_HEADER, ownHeader);
+          stream.state.headers.set(METADATA_ID_HEADER, node.id);
+        },
+        onResponse(stream, headers) {
+          if (isInbound) {
+            headers.remove(METADATA_HEADER);
+            headers.remove(METADATA_ID_HEADER);
+            if (!stream.peerAsksForMetadata) return;
+            headers.set(METADATA_HEADER, ownHeader);
+            headers.set(METADATA_ID_HEADER, node.id);
+            return;
+          }
+          const text = headers.get(METADATA_HEADER);
+          if (text !== undefined) {
+            stream.peer = peers.lookup(text);
+            headers.remove(METADATA_HEADER);
+          }
+          headers.remove(METADATA_ID_HEADER);
+        },
+        onComplete(stream) {
+          if (!hasStats) return;
+          const { state } = stream;
+          const peer = peerOf(isInbound, stream.peer, stream.upstreamHost);
+          const { source, destination, policy } = principals(isInbound, stream, options.ownPrincipal);
+          const isGrpc = state.headers.get("content-type")?.startsWith("application/grpc") === true;
+          const grpc = isGrpc
+            ? (state.responseTrailers?.get("grpc-status") ?? state.responseHeaders?.get("grpc-status") ?? "")
+            : "";
+          const cells = httpCells(
+            isInbound,
+            own,
+            peer,
+            serviceLabels(stream.cluster),
+            source,
+            destination,
+            isGrpc ? "grpc" : "http",
+            state.responseCode,
+            state.responseFlags,
+            boundedGrpc(grpc),
+            policy,
+          );
+          cells.requests.add(1);
+          cells.duration.observe(state.durationMs ?? 0);
+          cells.requestBytes.observe(state.bytesReceived);
+          cells.responseBytes.observe(state.bytesSent);
+        },
+      };
+    },
+    forTcp(direction) {
+      const isInbound = direction === "INBOUND";
+      const cellsOf = (session: TcpSession) => {
+        const peer = peerOf(isInbound, undefined, session.host);
+        const { source, destination, policy } = principals(isInbound, session, options.ownPrincipal);
+        const service = serviceLabels(session.cluster);
+        return tcpCells(
+          isInbound,
+          own,
+          peer,
+          service,
+          source,
+          destination,
+          "tcp",
+          0,
+          session.state.responseFlags,
+          "",
+          policy,
+        );
+      };
+      return {
+        onOpened: (session) => cellsOf(session).opened.add(1),
+        onClosed(session) {
+          const cells = cellsOf(session);
+          cells.closed.add(1);
+          cells.sent.add(session.state.bytesSent);
+          cells.received.add(session.state.bytesReceived);
+        },
+      };
+    },
+  };
+}
+
+/** Who is known by certificate, and Istio's connection_security_policy. */
+function principals(
+  isInbound: boolean,
+  stream: Pick<HttpStream | TcpSession, "state" | "upstreamPrincipal">,
+  ownPrincipal: () => string | undefined,
+): { readonly source: string; readonly destination: string; readonly policy: string } {
+  if (!isInbound) {
+    const destination = stream.upstreamPrincipal ?? "unknown";
+    const source = stream.upstreamPrincipal === undefined ? "unknown" : (ownPrincipal() ?? "unknown");
+    return { source, destination, policy: "unknown" };
+  }
+  const { tls } = stream.state.downstream;
+  const isMutual = tls?.peer !== undefined;
+  return {
+    source: tls?.peer?.principal ?? "unknown",
+    destination: isMutual ? (tls.localPrincipal ?? "unknown") : "unknown",
+    policy: isMutual ? "mutual_tls" : "none",
+  };
+}
+
+/** grpc-status comes from the app: only numbers become labels. */
+function boundedGrpc(status: string): string {
+  return status === "" || /^\d{1,2}$/.test(status) ? status : "unknown";
+}
+
+type CreateCells<C> = (
+  input: LabelInput,
+  protocol: string,
+  code: number,
+  flags: string,
+  grpc: string,
+  policy: string,
+) => C;
+
+const MAX_CACHED_KEYS = 8192;
+
+/** hot: peers and services are objects that live as long as their text, so the look-ups below build no string but one short key. */
+function createCellCache<C>(create: CreateCells<C>) {
+  let byPeer = new Map<Workload, Map<ServiceLabels, Map<string, C>>>();
+  let size = 0;
+  return (
+    isInbound: boolean,
+    own: Workload,
+    peer: Workload,
+    service: ServiceLabels,
+    sourcePrincipal: string,
+    destinationPrincipal: string,
+    protocol: string,
+    code: number,
+    flags: string,
+    grpc: string,
+    policy: string,
+  ): C => {
+    let byService = byPeer.get(peer);
+    if (byService === undefined) {
+      byService = new Map();
+      byPeer.set(peer, byService);
+    }
+    let byKey = byService.get(service);
+    if (byKey === undefined) {
+      byKey = new Map();
+      byService.set(service, byKey);
+    }
+    const key = `${isInbound ? "i" : "o"}${code}${flags}|${grpc}|${protocol}|${policy}|${sourcePrincipal}|${destinationPrincipal}`;
+    let cells = byKey.get(key);
+    if (cells === undefined) {
+      if (size >= MAX_CACHED_KEYS) {
+        byPeer = new Map();
+        size = 0;
+      }
+      cells = create(
+        {
+          reporter: isInbound ? "destination" : "source",
+          source: isInbound ? peer : own,
+          destination: isInbound ? own : peer,
+          sourcePrincipal,
+          destinationPrincipal,
+          service,
+        },
+        protocol,
+        code,
+        flags,
+        grpc,
+        policy,
+      );
+      byKey.set(key, cells);
+      size += 1;
+    }
+    return cells;
+  };
+}

@@ -1,0 +1,47 @@
+/** Envoy's `listener.<address>.*` and `tcp.<prefix>.*` statistics. */
+import type { Counter, Gauge, Registry } from "@argyle/telemetry";
+
+export interface ListenerStats {
+  readonly cxTotal: Counter;
+  readonly cxActive: Gauge;
+  readonly noFilterChain: Counter;
+  readonly sslHandshake: Counter;
+  readonly sslFailure: Counter;
+  readonly preCxTimeout: Counter;
+}
+
+export function createListenerStats(registry: Registry, address: string): ListenerStats {
+  const name = address.replaceAll(":", "_");
+  const options = (stat: string) => ({
+    name: `envoy_listener_${stat.replaceAll(".", "_")}`,
+    labels: ["envoy_listener_address"],
+    statName: ([value]: readonly string[]) => `listener.${value}.${stat}`,
+  });
+  return {
+    cxTotal: registry.counter(options("downstream_cx_total")).cell(name),
+    cxActive: registry.gauge(options("downstream_cx_active")).cell(name),
+    noFilterChain: registry.counter(options("no_filter_chain_match")).cell(name),
+    sslHandshake: registry.counter(options("ssl.handshake")).cell(name),
+    sslFailure: registry.counter(options("ssl.connection_error")).cell(name),
+    preCxTimeout: registry.counter(options("downstream_pre_cx_timeout")).cell(name),
+  };
+}
+
+export interface TcpStats {
+  readonly cxTotal: Counter;
+  readonly rxBytes: Counter;
+  readonly txBytes: Counter;
+}
+
+export function createTcpStats(registry: Registry, prefix: string): TcpStats {
+  const options = (stat: string) => ({
+    name: `envoy_tcp_${stat}`,
+    labels: ["envoy_tcp_prefix"],
+    statName: ([value]: readonly string[]) => `tcp.${value}.${stat}`,
+  });
+  return {
+    cxTotal: registry.counter(options("downstream_cx_total")).cell(prefix),
+    rxBytes: registry.counter(options("downstream_cx_rx_bytes_total")).cell(prefix),
+    txBytes: registry.counter(options("downstream_cx_tx_bytes_total")).cell(prefix),
+  };
+}

@@ -1,0 +1,291 @@
+/**
+ * A cluster at run time: its hosts, which of them may be used, and the limits and statistics that all its requests share.
+ * Endpoint updates keep the hosts that did not change, with their connections; removed ones drain.
+ * https://www.envoyproxy.io/docs/envoy/v1.36.0/intro/arch_overview/upstream/load_balancing/overview
+ */
+import { isIP } from "node:net";
+import { isDeepStrictEqual } from "node:util";
+import type { Registry } from "@argyle/telemetry";
+import type { ClusterConfig, EndpointConfig, Thresholds, TransportMatch } from "../config/cluster-config.ts";
+import type { TransportSocketConfig } from "../config/tls-config.ts";
+import { type TimerOwner, type TimerWheel, WheelEntry } from "../io/timer-wheel.ts";
+import type { SecretStore } from "../tls/secret-store.ts";
+import { createUpstreamTls, type UpstreamTls } from "../tls/upstream-tls.ts";
+import type { Balancer } from "./balancer/balancer.ts";
+import { createLeastRequest } from "./balancer/least-request.ts";
+import { createRandom } from "./balancer/random.ts";
+import { createRoundRobin } from "./balancer/round-robin.ts";
+import { type ClusterStats, createClusterStats } from "./cluster-stats.ts";
+import type { Dialer } from "./dialer.ts";
+import { Host } from "./host.ts";
+import { createOutlierDetector, type OutlierDetector } from "./outlier.ts";
+import { type ClusterUsage, HttpPool } from "./pool.ts";
+
+export interface ClusterDeps {
+  readonly registry: Registry;
+  readonly wheel: TimerWheel;
+  readonly dialer: Dialer;
+  readonly secrets: SecretStore;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Addresses of a name, for STRICT_DNS. */
+  readonly resolveName: (name: string) => Promise<readonly string[]>;
+  readonly onWarm: () => void;
+}
+
+export interface OriginalDestination {
+  readonly ip: string;
+  readonly port: number;
+  /** The name asked for when it has no address in the pod network. */
+  readonly authority: string | undefined;
+}
+
+export interface PickContext {
+  readonly destination: OriginalDestination | undefined;
+  readonly metadataMatch: Readonly<Record<string, unknown>> | undefined;
+  /** Hosts that were tried before, when the retry policy avoids them. */
+  readonly avoid: readonly Host[] | undefined;
+  readonly avoidAttempts: number;
+}
+
+const MAX_ORIGINAL_DST_HOSTS = 1024;
+
+export class Cluster implements ClusterUsage, TimerOwner {
+  readonly config: ClusterConfig;
+  readonly version: string;
+  readonly stats: ClusterStats;
+  readonly wheel: TimerWheel;
+  readonly dialer: Dialer;
+  connections = 0;
+  pending = 0;
+  activeRequests = 0;
+  activeRetries = 0;
+  hosts: readonly Host[] = [];
+  /** EDS, DNS and secrets are there; until then the cluster is not used. */
+  hasEndpoints: boolean;
+  readonly #deps: ClusterDeps;
+  readonly #outlier: OutlierDetector | undefined;
+  readonly #tls = new Map<TransportSocketConfig, UpstreamTls>();
+  readonly #subsets = new Map<string, Balancer<Host>>();
+  readonly #originalDst = new Map<string, Host>();
+  readonly #dnsTimer: WheelEntry;
+  #balancer: Balancer<Host> = { pick: () => undefined };
+  #isClosed = false;
+
+  constructor(config: ClusterConfig, version: string, deps: ClusterDeps) {
+    this.config = config;
+    this.version = version;
+    this.#deps = deps;
+    this.wheel = deps.wheel;
+    this.dialer = deps.dialer;
+    this.stats = createClusterStats(deps.registry, config.name);
+    this.#dnsTimer = new WheelEntry(this);
+    this.hasEndpoints = config.type === "STATIC" || config.type === "ORIGINAL_DST";
+    this.#outlier =
+      config.outlier === undefined
+        ? undefined
+        : createOutlierDetector(
+            config.outlier,
+            this.stats,
+            deps.wheel,
+            () => this.hosts,
+            deps.random,
+            () => this.#rebuild(),
+          );
+    if (config.type === "STATIC") this.setEndpoints(config.endpoints?.endpoints ?? []);
+    else if (config.type === "STRICT_DNS" || config.type === "LOGICAL_DNS") this.#resolve();
+  }
+
+  get isReady(): boolean {
+    const sockets = [this.config.transport, ...this.config.transportMatches.map((match) => match.transport)];
+    return this.hasEndpoints && sockets.every((s) => s.kind === "raw" || this.#deps.secrets.hasAll(s.tls));
+  }
+
+  limits(isHighPriority: boolean): Thresholds {
+    return isHighPriority ? this.config.highThresholds : this.config.thresholds;
+  }
+
+  setEndpoints(endpoints: readonly EndpointConfig[]): void {
+    const known = new Map(this.hosts.map((host) => [host, host] as const));
+    const byKey = new Map(this.hosts.map((host) => [Host.keyOf(host), host]));
+    const hosts = endpoints.map((endpoint) => {
+      const host = byKey.get(Host.keyOf(endpoint)) ?? new Host(endpoint);
+      known.delete(host);
+      return host;
+    });
+    for (const gone of known.values()) gone.pool?.drain();
+    this.hosts = hosts;
+    this.hasEndpoints = true;
+    this.#rebuild();
+  }
+
+  /** Takes over hosts, connections included, from the cluster that this one replaces when connecting works the same way. */
+  adopt(previous: Cluster): void {
+    if (this.config.type === "EDS" && previous.config.type === "EDS" && previous.hasEndpoints)
+      this.setEndpoints(previous.hosts.map((host) => ({ ...host, localityWeight: 1 })));
+  }
+
+  pick(context: PickContext): Host | undefined {
+    if (this.config.type === "ORIGINAL_DST") return this.#pickOriginal(context.destination);
+    const balancer = context.metadataMatch === undefined ? this.#balancer : this.#subset(context.metadataMatch);
+    let host = balancer.pick();
+    for (let i = 0; i < context.avoidAttempts && host !== undefined && context.avoid?.includes(host); i++)
+      host = balancer.pick();
+    if (host === undefined) this.stats.cxNoneHealthy.add(1);
+    return host;
+  }
+
+  poolOf(host: Host): HttpPool {
+    host.pool ??= new HttpPool(host, this, this.tlsOf(host));
+    return host.pool;
+  }
+
+  /** The first transport_socket_matches entry whose labels the endpoint's envoy.transport_socket_match has, else transport_socket. */
+  tlsOf(host: Host): UpstreamTls | undefined {
+    const labels = (host.metadata["envoy.transport_socket_match"] ?? {}) as Readonly<Record<string, unknown>>;
+    const matches = (candidate: TransportMatch) =>
+      Object.entries(candidate.match).every(([key, value]) => isDeepStrictEqual(labels[key], value));
+    const socket = this.config.transportMatches.find(matches)?.transport ?? this.config.transport;
+    if (socket.kind === "raw") return undefined;
+    let tls = this.#tls.get(socket);
+    if (tls === undefined) {
+      tls = createUpstreamTls(socket.tls, this.#deps.secrets);
+      this.#tls.set(socket, tls);
+    }
+    return tls;
+  }
+
+  onResult(host: Host, status: number): void {
+    this.#outlier?.onResult(host, status);
+  }
+
+  onTimer(): void {
+    this.#resolve();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.wheel.cancel(this.#dnsTimer);
+    this.#outlier?.close();
+    for (const host of [...this.hosts, ...this.#originalDst.values()]) host.pool?.drain();
+  }
+
+  #rebuild(): void {
+    this.#subsets.clear();
+    this.#balancer = this.#createBalancer(this.#usable(this.hosts));
+    this.stats.membershipTotal.set(this.hosts.length);
+    this.stats.membershipHealthy.set(this.hosts.filter((host) => host.isHealthy).length);
+  }
+
+  /** The healthy hosts of the first priority that has any; below the panic threshold all hosts of the first priority. */
+  #usable(hosts: readonly Host[]): readonly Host[] {
+    const present = hosts.filter((host) => host.health !== "DRAINING");
+    const priorities = [...new Set(present.map((host) => host.priority))].sort((a, b) => a - b);
+    for (const priority of priorities) {
+      const group = present.filter((host) => host.priority === priority);
+      const healthy = group.filter((host) => host.isHealthy);
+      const isPanic = (healthy.length / group.length) * 100 < this.config.panicThreshold;
+      if (healthy.length > 0 && (!isPanic || priorities.length > 1)) return healthy;
+      if (isPanic && priorities.length === 1) return group;
+    }
+    const first = present.filter((host) => host.priority === priorities[0]);
+    return this.config.panicThreshold > 0 ? first : [];
+  }
+
+  #createBalancer(hosts: readonly Host[]): Balancer<Host> {
+    const { random } = this.#deps;
+    switch (this.config.lbPolicy) {
+      case "LEAST_REQUEST":
+        return createLeastRequest(hosts, random, this.config.choiceCount);
+      case "RANDOM":
+        return createRandom(hosts, random);
+      // Consistent hashing is an issue of its own; until then such clusters spread evenly.
+      case "RING_HASH":
+      case "MAGLEV":
+      case "CLUSTER_PROVIDED":
+      case "ROUND_ROBIN":
+        return createRoundRobin(hosts, random);
+    }
+  }
+
+  #subset(match: Readonly<Record<string, unknown>>): Balancer<Host> {
+    if (this.config.subsetSelectors.length === 0) return this.#balancer;
+    const key = JSON.stringify(match);
+    let balancer = this.#subsets.get(key);
+    if (balancer === undefined) {
+      const keys = Object.keys(match).sort();
+      const isSelectable = this.config.subsetSelectors.some((selector) => isDeepStrictEqual(selector, keys));
+      const hosts = this.hosts.filter((host) => {
+        const labels = (host.metadata["envoy.lb"] ?? {}) as Readonly<Record<string, unknown>>;
+        return keys.every((name) => isDeepStrictEqual(labels[name], match[name]));
+      });
+      const isFound = isSelectable && hosts.length > 0;
+      if (isFound) balancer = this.#createBalancer(this.#usable(hosts));
+      else balancer = this.config.subsetFallback === "NO_FALLBACK" ? this.#createBalancer([]) : this.#balancer;
+      this.#subsets.set(key, balancer);
+    }
+    return balancer;
+  }
+
+  #pickOriginal(destination: OriginalDestination | undefined): Host | undefined {
+    if (destination === undefined) return undefined;
+    const port = this.config.originalDstPort === 0 ? destination.port : this.config.originalDstPort;
+    const key = `${destination.authority ?? ""}|${destination.ip}:${port}`;
+    let host = this.#originalDst.get(key);
+    if (host === undefined) {
+      if (this.#originalDst.size >= MAX_ORIGINAL_DST_HOSTS) this.#forgetIdle();
+      const address = { kind: "ip", ip: destination.ip, port } as const;
+      host = new Host(
+        {
+          address,
+          hostname: "",
+          weight: 1,
+          priority: 0,
+          locality: "",
+          localityWeight: 1,
+          health: "HEALTHY",
+          metadata: {},
+        },
+        destination.authority,
+      );
+      this.#originalDst.set(key, host);
+    }
+    return host;
+  }
+
+  #forgetIdle(): void {
+    for (const [key, host] of this.#originalDst) {
+      if (host.active > 0) continue;
+      host.pool?.drain();
+      this.#originalDst.delete(key);
+    }
+  }
+
+  #resolve(): void {
+    const endpoints = this.config.endpoints?.endpoints ?? [];
+    const lookups = endpoints.map(async (endpoint): Promise<readonly EndpointConfig[]> => {
+      const { address } = endpoint;
+      if (address.kind !== "ip" || isIP(address.ip) !== 0) return [endpoint];
+      const found = await this.#deps.resolveName(address.ip).catch(() => undefined);
+      // A failed look-up keeps what was known.
+      if (found === undefined)
+        return this.hosts
+          .filter((host) => host.hostname === address.ip)
+          .map((host) => ({ ...host, localityWeight: 1 }));
+      const chosen = this.config.type === "LOGICAL_DNS" ? found.slice(0, 1) : found;
+      return chosen.map((ip) => ({ ...endpoint, hostname: address.ip, address: { ...address, ip } }));
+    });
+    Promise.all(lookups).then(
+      (groups) => {
+        if (this.#isClosed) return;
+        const wasReady = this.hasEndpoints;
+        this.setEndpoints(groups.flat());
+        this.wheel.arm(this.#dnsTimer, this.config.dnsRefreshMs);
+        if (!wasReady) this.#deps.onWarm();
+      },
+      (error: unknown) => {
+        throw error;
+      },
+    );
+  }
+}
