@@ -105,5 +105,7 @@ function run(argv: readonly string[], env: Readonly<Record<string, string>>, ide
     env: { PATH: process.env.PATH, LC_ALL: "C", ...env },
     ...(identity?.uid === undefined ? {} : { uid: identity.uid, gid: identity.gid }),
   });
-  if (result.status !== 0) throw new Error(`${file} failed: ${result.error?.message ?? result.stderr}`);
+  if (result.status !== 0) {
+    throw new Error(`${argv.join(" ")} failed: ${result.stderr} ${result.error?.message ?? ""}`);
+  }
 }

@@ -50,11 +50,20 @@ export class HttpError extends Error {
   }
 }
 
+/** What an error answer may depend on. */
+export interface FailedRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingMessage["headers"];
+}
+
 export interface ServiceOptions {
   readonly name: string;
   readonly routes: readonly Route[];
   /** Turns a thrown error into an answer; each service keeps the form of its original. */
-  readonly onError: (error: HttpError) => Response;
+  readonly onError: (error: HttpError, failed: FailedRequest) => Response;
+  /** Sent with every answer, whoever makes it: routes, errors, /metrics, and bytes that are no request at all. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly maxBodyBytes?: number;
   readonly log?: (line: string) => void;
 }
@@ -82,26 +91,29 @@ export function createService(options: ServiceOptions): Service {
 
   const server = createServer((incoming, outgoing) => {
     const started = process.hrtime.bigint();
-    const url = new URL(incoming.url ?? "/", "http://service");
+    const target = parseTarget(incoming.url ?? "/");
+    const url = target ?? new URL("http://service/");
     const method = incoming.method ?? "GET";
-    const found = url.pathname === "/metrics" ? undefined : find(method, url.pathname);
     const answer = async (): Promise<Response> => {
+      if (target === undefined) throw new HttpError(400, "the path is not valid");
       if (url.pathname === "/metrics")
         return { headers: { "content-type": "text/plain; version=0.0.4" }, body: metrics.expose() };
+      found = find(method, url.pathname);
       if (found === undefined) throw new HttpError(404, "not found");
       if (found === "method") throw new HttpError(405, `method ${method} is not allowed here`);
       return await found.route.handle(
         readRequest(incoming, url, method, found.params, options.maxBodyBytes ?? 64 * 1024),
       );
     };
+    let found: ReturnType<typeof find>;
     answer()
       .catch((error: unknown) => {
         const known = error instanceof HttpError ? error : new HttpError(500, "internal error", error);
         if (known.status >= 500) write(createLogLine("error", describe(known), { path: url.pathname }));
-        return options.onError(known);
+        return options.onError(known, { method, path: url.pathname, headers: incoming.headers });
       })
       .then((response) => {
-        const status = send(outgoing, method, response);
+        const status = send(outgoing, method, response, options.headers);
         const seconds = Number(process.hrtime.bigint() - started) / 1e9;
         const route = found === undefined || found === "method" ? "other" : found.route.path;
         if (route !== "other") metrics.observe(method, route, status, seconds);
@@ -115,6 +127,12 @@ export function createService(options: ServiceOptions): Service {
       });
   });
   server.keepAliveTimeout = 65_000;
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+    const status = error.code === "HPE_HEADER_OVERFLOW" ? "431 Request Header Fields Too Large" : "400 Bad Request";
+    const always = Object.entries(options.headers ?? {}).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.end(`HTTP/1.1 ${status}\r\n${always.join("")}content-length: 0\r\nconnection: close\r\n\r\n`);
+  });
   return {
     server,
     close: () =>
@@ -172,7 +190,11 @@ function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> 
     incoming.on("data", (chunk: Buffer) => {
       size += chunk.length;
       if (size <= maxBytes) chunks.push(chunk);
-      else reject(new HttpError(413, `the body is larger than ${maxBytes} bytes`));
+      else {
+        // What is still to come is read and dropped, so that the client gets to read the answer.
+        chunks.length = 0;
+        reject(new HttpError(413, `the body is larger than ${maxBytes} bytes`));
+      }
     });
     incoming.on("end", () => resolve(Buffer.concat(chunks)));
     incoming.on("error", reject);
@@ -180,17 +202,30 @@ function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> 
   });
 }
 
-function send(outgoing: ServerResponse, method: string, response: Response): number {
+function send(
+  outgoing: ServerResponse,
+  method: string,
+  response: Response,
+  always: Readonly<Record<string, string>> | undefined,
+): number {
   const status = response.status ?? 200;
   const body = response.json === undefined ? (response.body ?? "") : JSON.stringify(response.json);
   const headers: OutgoingHttpHeaders = {
     ...(response.json === undefined ? {} : { "content-type": "application/json; charset=utf-8" }),
     ...response.headers,
+    ...always,
   };
   if (status !== 204 && status !== 304) headers["content-length"] = Buffer.byteLength(body);
   outgoing.writeHead(status, headers);
   outgoing.end(method === "HEAD" ? undefined : body);
   return status;
+}
+
+/** A path that starts with two slashes would be read as a host name, by us or by a browser that follows a redirect to it. */
+function parseTarget(target: string): URL | undefined {
+  if (/^[/\\]{2}/.test(target) || !URL.canParse(target, "http://service")) return undefined;
+  const url = new URL(target, "http://service");
+  return url.pathname.startsWith("//") ? undefined : url;
 }
 
 /** `/a/:id/*` to a function that returns the parameters, or undefined when the path does not match. */

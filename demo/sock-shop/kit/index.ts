@@ -2,6 +2,7 @@ export { type CallOptions, type CallResult, call } from "./call.ts";
 export { type Database, openDatabase, type Row } from "./database.ts";
 export {
   createService,
+  type FailedRequest,
   HttpError,
   type Request,
   type Response,

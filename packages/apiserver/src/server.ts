@@ -9,7 +9,7 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { TLSSocket } from "node:tls";
+import { type PeerCertificate, TLSSocket } from "node:tls";
 import { describeError } from "@argyle/core";
 import { createSchemas } from "@argyle/kube-types";
 import { createAdmission } from "./admission/chain.ts";
@@ -59,7 +59,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     const { socket } = request;
     if (socket instanceof TLSSocket && socket.authorized) {
       if (!certified.has(socket)) {
-        certified.set(socket, context.authenticator.fromCertificate(socket.getPeerCertificate().subject));
+        // A socket without a client certificate, a resumed session among them, has a peer "certificate" without fields.
+        const subject = socket.getPeerCertificate()?.subject as PeerCertificate["subject"] | undefined;
+        certified.set(socket, subject === undefined ? undefined : context.authenticator.fromCertificate(subject));
       }
       const found = certified.get(socket);
       if (found !== undefined) return found;

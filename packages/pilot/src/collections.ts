@@ -7,7 +7,6 @@
 import type {
   DestinationRuleSpec,
   EndpointSlice,
-  EnvoyFilter,
   Gateway,
   KubeObject,
   Node,
@@ -17,7 +16,6 @@ import type {
   Service,
   ServiceEntrySpec,
   SidecarSpec,
-  Telemetry,
   VirtualServiceSpec,
   WorkloadEntrySpec,
 } from "@argyle/kube-types";
@@ -29,7 +27,7 @@ import { PARTS } from "./model/mesh-state.ts";
 import { type MeshService, serviceOfKubernetes, servicesOfEntry } from "./model/service.ts";
 import { tlsSecretOf } from "./model/tls-secret.ts";
 import { resolveVirtualServices } from "./model/virtual-service.ts";
-import { type Workload, workloadOfEntry, workloadOfPod } from "./model/workload.ts";
+import { localityOfNode, type Workload, workloadOfEntry, workloadOfPod } from "./model/workload.ts";
 
 export interface ObjectChange {
   readonly type: "set" | "delete";
@@ -63,8 +61,6 @@ const FEEDS: Readonly<Record<string, readonly Part[]>> = {
   Gateway: ["gateways"],
   Sidecar: ["sidecars"],
   PeerAuthentication: ["peerAuthentications"],
-  Telemetry: ["telemetries"],
-  EnvoyFilter: ["envoyFilters"],
   Secret: ["secrets"],
 };
 
@@ -99,7 +95,8 @@ export function createMeshCollections(mesh: MeshConfig = decodeMeshConfig({})): 
     if (dirty.has("workloads")) {
       put("workloads", {
         workloads: indexWorkloads(list<Pod>("Pod"), configs<WorkloadEntrySpec>("WorkloadEntry")),
-        nodes: new Map(list<Node>("Node").map((node) => [node.metadata.name, node])),
+        // Only what is read of a node is kept: its heartbeats must not look like changes.
+        localities: new Map(list<Node>("Node").map((node) => [node.metadata.name, localityOfNode(node)])),
       });
     }
     if (dirty.has("services") || dirty.has("mesh")) {
@@ -136,10 +133,6 @@ export function createMeshCollections(mesh: MeshConfig = decodeMeshConfig({})): 
       put("peerAuthentications", {
         peerAuthentications: configs<PeerAuthentication["spec"]>("PeerAuthentication").sort(byAge),
       });
-    if (dirty.has("telemetries"))
-      put("telemetries", { telemetries: configs<Telemetry["spec"]>("Telemetry").sort(byAge) });
-    if (dirty.has("envoyFilters"))
-      put("envoyFilters", { envoyFilters: configs<EnvoyFilter["spec"]>("EnvoyFilter").sort(byAge) });
     if (dirty.has("secrets")) put("secrets", { secrets: indexSecrets(list<Secret>("Secret")) });
     if (dirty.has("mesh")) parts.add("mesh");
     if (parts.size === 0) return { parts, endpointsOf };
@@ -188,15 +181,13 @@ function emptyState(mesh: MeshConfig): MeshState {
     aliases: new Map(),
     endpoints: new Map(),
     workloads: new Map(),
-    nodes: new Map(),
+    localities: new Map(),
     virtualServices: [],
     destinationRules: [],
     gateways: [],
     sidecars: [],
     serviceEntries: [],
     peerAuthentications: [],
-    telemetries: [],
-    envoyFilters: [],
     secrets: new Map(),
   };
 }
@@ -216,7 +207,7 @@ function buildEndpoints(
   const lookup = {
     byIp: (ip: string) => state.workloads.get(ip),
     inNamespace: (namespace: string) => [...state.workloads.values()].filter((w) => w.namespace === namespace),
-    node: (name: string) => state.nodes.get(name),
+    localityOf: (nodeName: string) => state.localities.get(nodeName) ?? {},
   };
   const out = new Map<string, readonly MeshEndpoint[]>();
   for (const service of state.services) {

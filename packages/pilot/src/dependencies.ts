@@ -9,16 +9,7 @@ export const SERVED_TYPES: readonly string[] = [CLUSTER_TYPE, ENDPOINT_TYPE, LIS
 
 const PARTS_OF: Readonly<Record<string, readonly Part[]>> = {
   [CLUSTER_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars"],
-  [LISTENER_TYPE]: [
-    "mesh",
-    "services",
-    "workloads",
-    "destinationRules",
-    "sidecars",
-    "gateways",
-    "peerAuthentications",
-    "telemetries",
-  ],
+  [LISTENER_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars", "gateways", "peerAuthentications"],
   [ROUTE_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars", "gateways", "virtualServices"],
   [ENDPOINT_TYPE]: ["mesh", "services", "endpoints", "destinationRules", "sidecars", "peerAuthentications"],
   [SECRET_TYPE]: ["secrets"],

@@ -15,9 +15,9 @@ import {
   systemClock,
 } from "@argyle/core";
 import { createKubeClient, inClusterConfig, type KubeConnection, loadKubeconfig } from "@argyle/kube-client";
+import { validateIstio } from "@argyle/kube-types";
 import { createXdsRegistry } from "@argyle/xds";
 import { type IstiodInputs, type ListenAddress, startIstiod } from "./istiod.ts";
-import { validateIstio } from "@argyle/kube-types";
 
 const FLAGS = {
   grpcAddr: { kind: "string", help: "xDS in plaintext (:15010)" },

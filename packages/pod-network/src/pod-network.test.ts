@@ -341,6 +341,24 @@ test("a reset is real although everything was read: the dialer gets ECONNRESET",
   assert.deepEqual(readdirSync(join(f.runDir, "resets")), [], "the mark is gone");
 });
 
+test("a write that meets the reset says ECONNRESET, not EPIPE", async (t) => {
+  const f = fixture(t);
+  const { network } = f;
+  await f.serve(network.socketPath(POD, "in"), (socket) => {
+    void receiveProxyHeader(socket, { timeoutMs: 2000 }).then((header) => network.reset(socket, header));
+  });
+  const from = { ip: OTHER };
+  for (let round = 0; round < 20; round += 1) {
+    const socket = await network.dial({ from, host: POD, port: 80, timeoutMs: 1000 });
+    // Not reading: only the writes can find out.
+    const failed = once(socket, "error");
+    const writing = setInterval(() => socket.write("x"), 1);
+    const [error] = await failed;
+    clearInterval(writing);
+    assert.equal(errnoOf(error), "ECONNRESET");
+  }
+});
+
 test("a plain close stays an end of stream", async (t) => {
   const f = fixture(t);
   await f.serve(f.network.socketPath(POD, "in"), (socket) => {

@@ -2,7 +2,7 @@
  * The one place that makes connection resets real. TCP: RST. A unix socket has no RST; there a peer sees ECONNRESET only when we close
  * with bytes unread in our receive queue, and Node has usually read them. So dialers of the pod network send a token in a TLV of the PROXY
  * header; whoever wants to reset makes the file `$RUN/resets/<token>` before it closes, and the dialer's socket, at the end of the stream,
- * turns that into ECONNRESET (`read ECONNRESET`, as from TCP). A dialer without our code still sees an end of stream.
+ * turns that, or the EPIPE of a write, into ECONNRESET (as from TCP). A dialer without our code still sees an end of stream.
  * Callers: proxy (STRICT plaintext, upstream reset), kube-proxy (relay), the preload (dialer side).
  */
 import { randomBytes } from "node:crypto";
@@ -48,13 +48,21 @@ export function tokenOf(header: ProxyHeader): string | undefined {
  * Node announces the end of a stream by push(null).
  */
 export function watchForReset(socket: Socket, runDir: string, token: string): void {
-  const push = socket.push;
+  const { push, _destroy: destroy } = socket;
   socket.push = function watchedPush(this: Socket, chunk: unknown, encoding?: BufferEncoding): boolean {
     if (chunk !== null || !takeMark(runDir, token)) return push.call(this, chunk, encoding);
     this.destroy(
       Object.assign(new Error("read ECONNRESET"), { errno: -104, code: "ECONNRESET", syscall: "read" as const }),
     );
     return false;
+  };
+  // A write that meets the closed peer first says EPIPE on a unix socket where TCP says ECONNRESET.
+  socket._destroy = function watchedDestroy(this: Socket, error, done): void {
+    if (error !== null && "code" in error && error.code === "EPIPE" && takeMark(runDir, token)) {
+      error.message = "write ECONNRESET";
+      Object.assign(error, { errno: -104, code: "ECONNRESET" });
+    }
+    destroy.call(this, error, done);
   };
 }
 

@@ -1,4 +1,5 @@
 /** Makes the shared context of one HTTP connection manager or TCP proxy from its configuration: statistics cells, logs, telemetry. */
+import { randomBytes } from "node:crypto";
 import type { StreamRecord } from "@argyle/telemetry";
 import type { AccessLogConfig } from "./config/access-log-config.ts";
 import type { HcmConfig } from "./config/hcm-config.ts";
@@ -28,6 +29,7 @@ export function createHttpContext(
     wheel: deps.wheel,
     random: deps.random,
     uuid: deps.uuid,
+    randomHex: (bytes) => randomBytes(bytes).toString("hex"),
     bufferLimit: listener.bufferLimit,
     stats: createHcmStats(deps.registry, config.statPrefix),
     writeLogs: createLogWriter([...config.accessLogs], deps),

@@ -2,15 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eventually } from "@argyle/testkit";
 import { setAcceptMode } from "../src/io/transport.ts";
-import {
-  bodyOf,
-  exchange,
-  httpListener,
-  replying,
-  startProxy,
-  startUpstream,
-  staticCluster,
-} from "./harness.ts";
+import { bodyOf, exchange, httpListener, replying, startProxy, startUpstream, staticCluster } from "./harness.ts";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 const route = (cluster: string, extra: object = {}, match: object = { prefix: "/" }) => ({

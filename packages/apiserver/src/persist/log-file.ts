@@ -17,6 +17,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -146,8 +147,12 @@ export function openLogFile(dir: string, clock: Clock, log: Logger, system: LogS
         // The closing record tells a whole snapshot from a damaged one.
         put(encodeRecord(JSON.stringify({ end: count })));
         fsyncSync(out);
-      } finally {
         closeSync(out);
+      } catch (error) {
+        closeSync(out);
+        // On a full disk the half of it would only make matters worse.
+        rmSync(temporary, { force: true });
+        throw error;
       }
       renameSync(temporary, snapshotPath);
       snapshotBytes = position;

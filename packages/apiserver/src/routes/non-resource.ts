@@ -16,6 +16,10 @@ export function serveNonResource(call: Call, path: string, serverUrl: string, me
     case "/metrics":
       sendText(response, 200, metrics(), "text/plain; version=0.0.4; charset=utf-8");
       return true;
+    case "/openapi/v2":
+      // An empty document: kubectl before 1.27, and any kubectl for a kind that is not served, wants one, and leaves the checking to us then.
+      sendText(response, 200, "", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+      return true;
     case "/openid/v1/jwks":
       sendJson(response, buildJwks(context.pki.serviceAccountKey), "application/jwk-set+json");
       return true;

@@ -15,6 +15,8 @@ const FIRST_IP = 0x0a600002;
 const LAST_IP = 0x0a6ffffe;
 const FIRST_PORT = 30_000;
 const LAST_PORT = 32_767;
+/** Ports below are left to manifests that name one, as in Kubernetes (KEP-3668): they are handed out only when the rest is used up. */
+const FIRST_DYNAMIC_PORT = 30_086;
 const SERVICES = resourceOf("Service");
 
 export interface ServiceAllocator {
@@ -24,7 +26,7 @@ export interface ServiceAllocator {
 
 export function createServiceAllocator(store: Store): ServiceAllocator {
   let lastIp = FIRST_IP - 1;
-  let lastPort = FIRST_PORT - 1;
+  let lastPort = FIRST_DYNAMIC_PORT - 1;
 
   const nextFree = (last: number, first: number, end: number, isTaken: (n: number) => boolean): number | undefined => {
     const span = end - first + 1;
@@ -107,12 +109,15 @@ export function createServiceAllocator(store: Store): ServiceAllocator {
           if (typeof before === "number" && !own.has(before)) {
             port.nodePort = before;
           } else {
-            const free = nextFree(lastPort, FIRST_PORT, LAST_PORT, (n) => taken.ports.has(n) || own.has(n));
+            const isTaken = (n: number) => taken.ports.has(n) || own.has(n);
+            const free =
+              nextFree(lastPort, FIRST_DYNAMIC_PORT, LAST_PORT, isTaken) ??
+              nextFree(FIRST_PORT - 1, FIRST_PORT, FIRST_DYNAMIC_PORT - 1, isTaken);
             if (free === undefined) {
               problems.push({ path: "spec.ports", message: "Internal error: no node port is free" });
               break;
             }
-            lastPort = free;
+            lastPort = Math.max(free, FIRST_DYNAMIC_PORT - 1);
             port.nodePort = free;
           }
           own.add(Number(port.nodePort));

@@ -48,26 +48,21 @@ export const proxyStatus: Command = {
 /** One proxy of /debug/syncz. A type that the proxy does not subscribe to is absent. */
 interface SyncRow {
   readonly proxy: string;
-  readonly cluster_id?: string;
-  readonly istio_version?: string;
-  readonly cluster_status?: string;
-  readonly listener_status?: string;
-  readonly endpoint_status?: string;
-  readonly route_status?: string;
-  readonly extension_config_status?: string;
+  readonly cluster_id: string;
+  readonly istio_version: string;
+  readonly types: Readonly<Record<string, { readonly state: string; readonly nack?: string } | undefined>>;
 }
 
+const TYPES = ["cds", "lds", "eds", "rds", "ecds"] as const;
+
 function formatRows(rows: readonly SyncRow[], istiod: string): string {
+  const header = ["NAME", "CLUSTER", ...TYPES.map((type) => type.toUpperCase()), "ISTIOD", "VERSION"];
   const cells = rows.map((row) => [
     row.proxy,
-    row.cluster_id ?? "Kubernetes",
-    row.cluster_status ?? "NOT SENT",
-    row.listener_status ?? "NOT SENT",
-    row.endpoint_status ?? "NOT SENT",
-    row.route_status ?? "NOT SENT",
-    row.extension_config_status ?? "NOT SENT",
+    row.cluster_id,
+    ...TYPES.map((type) => row.types[type]?.state ?? "IGNORED"),
     istiod,
-    row.istio_version ?? "",
+    row.istio_version,
   ]);
-  return formatTable([["NAME", "CLUSTER", "CDS", "LDS", "EDS", "RDS", "ECDS", "ISTIOD", "VERSION"], ...cells]);
+  return formatTable([header, ...cells]);
 }

@@ -36,9 +36,11 @@ export function checkRequestAuthentication(object: Tree, to: Findings): void {
 }
 
 function checkJwtRule(rule: Tree, path: string, to: Findings): void {
-  if ((textAt(rule, "issuer") ?? "") === "") to.error(`${path}.issuer`, "issuer must be set");
   const jwksUri = textAt(rule, "jwksUri") ?? "";
   const jwks = textAt(rule, "jwks") ?? "";
+  if (jwksUri === "" && (textAt(rule, "issuer") ?? "") === "") {
+    to.error(`${path}.issuer`, "issuer or jwksUri must be non-empty string");
+  }
   if (jwksUri !== "") {
     const fault = uriFault(jwksUri);
     if (fault !== undefined) to.error(`${path}.jwksUri`, fault);

@@ -54,6 +54,9 @@ const SOURCE_LISTS = [
   "serviceAccounts",
   "notServiceAccounts",
 ];
+/** What is known only after the filters that come behind a CUSTOM action's provider. */
+const CUSTOM_LACKS = SOURCE_LISTS.filter((list) => !list.toLowerCase().includes("ipblocks"));
+
 const OPERATION_LISTS = ["hosts", "notHosts", "ports", "notPorts", "methods", "notMethods", "paths", "notPaths"];
 
 function checkRule(rule: unknown, action: string, path: string, to: Findings): void {
@@ -72,7 +75,7 @@ function checkRule(rule: unknown, action: string, path: string, to: Findings): v
     checkOperation(treeAt(entry).operation, `${path}.to[${index}].operation`, to);
   }
   for (const [index, condition] of listAt(rule, "when").entries()) {
-    checkCondition(treeAt(condition), `${path}.when[${index}]`, to);
+    checkCondition(treeAt(condition), action, `${path}.when[${index}]`, to);
   }
   if (action === "DENY") warnDeniedTcp(rule, to);
 }
@@ -109,8 +112,9 @@ function checkSource(source: unknown, path: string, action: string, to: Findings
       );
     }
   }
-  if (action === "CUSTOM" && has("requestPrincipals", "notRequestPrincipals")) {
-    to.warn("request principals are checked before a CUSTOM action's provider is asked");
+  if (action !== "CUSTOM") return;
+  for (const list of CUSTOM_LACKS) {
+    if (has(list)) to.error(`${path}.${list}`, `From.${list} is currently not supported with CUSTOM action`);
   }
 }
 
@@ -180,12 +184,15 @@ const PLAIN_KEYS = [
   "connection.sni",
 ];
 
-function checkCondition(condition: Tree, path: string, to: Findings): void {
+function checkCondition(condition: Tree, action: string, path: string, to: Findings): void {
   const key = textAt(condition, "key") ?? "";
   if (key === "") to.error(`${path}.key`, "`key` cannot be empty");
   const values = [...listAt(condition, "values"), ...listAt(condition, "notValues")].map(String);
   if (values.length === 0) to.error(path, "at least one of `values` or `notValues` should be set for key");
   if (key === "") return;
+  const isUnknownToCustom = /^source\.(?:namespace|serviceAccount|principal)$|^request\.auth\./.test(key);
+  if (action === "CUSTOM" && isUnknownToCustom)
+    to.error(`${path}.key`, `${key} is currently not supported with CUSTOM action`);
   const keyed = /^(request\.headers|request\.auth\.claims|experimental\.envoy\.filters\.)(.*)$/.exec(key);
   if (keyed !== null) {
     const rest = keyed[2] ?? "";
@@ -205,22 +212,22 @@ function isPort(value: unknown): boolean {
   return /^\d+$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535;
 }
 
-/** HTTP attributes do not exist on a TCP connection; a DENY rule without a port then denies every TCP connection. */
+/** HTTP attributes do not exist on a TCP connection; a DENY rule of only those denies every TCP connection. */
 function warnDeniedTcp(rule: Tree, to: Findings): void {
-  const operations = listAt(rule, "to").map((entry) => treeAt(treeAt(entry).operation));
-  const usesHttp =
-    operations.some((o) =>
-      ["hosts", "notHosts", "methods", "notMethods", "paths", "notPaths"].some((list) => listAt(o, list).length > 0),
-    ) ||
-    listAt(rule, "from").some((entry) => {
-      const source = treeAt(entry).source;
-      return ["requestPrincipals", "notRequestPrincipals", "remoteIpBlocks", "notRemoteIpBlocks"].some(
-        (list) => listAt(source, list).length > 0,
-      );
-    }) ||
-    listAt(rule, "when").some((condition) => (textAt(condition, "key") ?? "").startsWith("request."));
-  const namesPorts = operations.some((o) => listAt(o, "ports").length + listAt(o, "notPorts").length > 0);
-  if (usesHttp && !namesPorts) {
+  const sources = listAt(rule, "from").flatMap((entry) => {
+    const { source } = treeAt(entry);
+    return isTree(source) ? [source] : [];
+  });
+  const operations = listAt(rule, "to").flatMap((entry) => {
+    const { operation } = treeAt(entry);
+    return isTree(operation) ? [operation] : [];
+  });
+  const knowsPeer = sources.some((source) =>
+    SOURCE_LISTS.some((list) => !list.toLowerCase().includes("requestprincipals") && Array.isArray(source[list])),
+  );
+  const knowsPort = operations.some((operation) => Array.isArray(operation.ports) || Array.isArray(operation.notPorts));
+  const isHttpOnly = operations.length > 0 ? !knowsPort : sources.length > 0 && !knowsPeer;
+  if (isHttpOnly) {
     to.warn(
       "configured AuthorizationPolicy will deny all traffic to TCP ports under its scope due to the use of only HTTP attributes in a DENY rule; it is recommended to explicitly specify the port",
     );

@@ -1,6 +1,5 @@
 /** DestinationRule. Source: Istio reference, networking/destination-rule. */
 import { isTree, listAt, type Tree, textAt, treeAt } from "../tree.ts";
-import { isIpAddress } from "../validate/names.ts";
 import { checkSubset } from "./destination.ts";
 import type { Findings } from "./findings.ts";
 import { checkExportTo, wildcardDomainFault } from "./names.ts";
@@ -11,7 +10,7 @@ import { checkLabels } from "./values.ts";
 export function checkDestinationRule(object: Tree, to: Findings): void {
   const spec = treeAt(object.spec);
   const host = textAt(spec, "host") ?? "";
-  const fault = isIpAddress(host) ? undefined : wildcardDomainFault(host);
+  const fault = wildcardDomainFault(host);
   if (fault !== undefined) to.error("spec.host", fault);
   checkTrafficPolicy(spec.trafficPolicy, "spec.trafficPolicy", to);
   const names = new Set<string>();

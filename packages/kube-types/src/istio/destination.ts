@@ -1,6 +1,5 @@
 /** Where a route goes: host, subset and port of a Destination, and the weights of several. */
 import { isTree, listAt, numberAt, type Tree, textAt, treeAt } from "../tree.ts";
-import { isIpAddress } from "../validate/names.ts";
 import type { Findings } from "./findings.ts";
 import { isLabel, wildcardDomainFault } from "./names.ts";
 import { checkPortNumber } from "./values.ts";
@@ -13,7 +12,7 @@ export function checkDestination(destination: unknown, path: string, to: Finding
   const host = textAt(destination, "host") ?? "";
   if (host === "*") to.error(`${path}.host`, `invalid destination host ${host}`);
   else {
-    const fault = isIpAddress(host) ? undefined : wildcardDomainFault(host);
+    const fault = wildcardDomainFault(host);
     if (fault !== undefined) to.error(`${path}.host`, fault);
   }
   checkSubset(textAt(destination, "subset") ?? "", `${path}.subset`, to);

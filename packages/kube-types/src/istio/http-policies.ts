@@ -7,7 +7,10 @@ const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OP
 
 export function checkCors(policy: Tree, path: string, to: Findings): void {
   for (const [index, origin] of listAt(policy, "allowOrigins").entries()) {
-    checkStringMatch(origin, `${path}.allowOrigins[${index}]`, to);
+    const at = `${path}.allowOrigins[${index}]`;
+    const isEmpty = ["exact", "prefix", "regex"].every((kind) => (textAt(origin, kind) ?? "") === "");
+    if (isEmpty) to.error(at, "'' is not a valid match type for CORS allow origins");
+    else checkStringMatch(origin, at, to);
   }
   for (const [index, method] of listAt(policy, "allowMethods").entries()) {
     if (!METHODS.includes(String(method)))
@@ -18,7 +21,7 @@ export function checkCors(policy: Tree, path: string, to: Findings): void {
       checkHeaderName(String(name), `${path}.${field}[${index}]`, to);
     }
   }
-  checkDuration(policy.maxAge, `${path}.maxAge`, to, true);
+  checkDuration(policy.maxAge, `${path}.maxAge`, to);
   const maxAge = textAt(policy, "maxAge") ?? "";
   if (/\dms$|\.\d+s$/.test(maxAge))
     to.error(`${path}.maxAge`, "max_age duration is accurate only to seconds precision");
@@ -42,10 +45,13 @@ function checkAbort(abort: Tree, path: string, to: Findings): void {
   const http2Error = textAt(abort, "http2Error");
   const httpStatus = numberAt(abort, "httpStatus");
   if (grpcStatus !== undefined) {
-    if (!GRPC_STATUSES.includes(grpcStatus))
-      to.error(`${path}.grpcStatus`, `gRPC status "${grpcStatus}" is not a supported code`);
-  } else if (http2Error === undefined && (httpStatus === undefined || httpStatus < 200 || httpStatus > 600)) {
-    to.error(`${path}.httpStatus`, `HTTP status ${httpStatus ?? 0} is not in range 200-599`);
+    if (!GRPC_STATUSES.includes(grpcStatus)) {
+      to.error(`${path}.grpcStatus`, `gRPC status "${grpcStatus}" is not supported, for example 'NOT_FOUND' is`);
+    }
+  } else if (http2Error !== undefined) to.error(`${path}.http2Error`, "HTTP/2 abort fault injection not supported yet");
+  else if (httpStatus === undefined) to.warn("abort configured, but error type not set");
+  else if (httpStatus < 200 || httpStatus > 600) {
+    to.error(`${path}.httpStatus`, `HTTP status ${httpStatus} is not in range 200-599`);
   }
 }
 
@@ -53,7 +59,6 @@ function checkDelay(delay: Tree, path: string, to: Findings): void {
   checkPercentage(delay.percent, `${path}.percent`, to);
   checkPercentage(delay.percentage, `${path}.percentage`, to);
   if (!isAbsent(delay.exponentialDelay)) to.error(`${path}.exponentialDelay`, "exponentialDelay not supported yet");
-  else if (isAbsent(delay.fixedDelay)) to.error(path, "fixedDelay must be specified");
   checkDuration(delay.fixedDelay, `${path}.fixedDelay`, to);
 }
 
@@ -63,6 +68,9 @@ const RETRY_ON = (
   "retriable-headers envoy-ratelimited http3-post-connect-failure cancelled deadline-exceeded internal resource-exhausted unavailable"
 ).split(" ");
 
+/** The status codes that have a name. */
+const STATUS = /^(?:10[0-3]|20[0-8]|226|30[0-57-8]|4(?:0\d|1[0-8]|2[1-689]|31|51)|5(?:0\d|10|11))$/;
+
 export function checkRetries(retries: Tree, path: string, to: Findings): void {
   const attempts = numberAt(retries, "attempts") ?? 0;
   const { perTryTimeout, retryOn, retryRemoteLocalities } = retries;
@@ -70,11 +78,11 @@ export function checkRetries(retries: Tree, path: string, to: Findings): void {
   if (attempts === 0 && (!isAbsent(perTryTimeout) || (retryOn ?? "") !== "" || !isAbsent(retryRemoteLocalities))) {
     to.error(path, "http retry policy configured when attempts are set to 0 (disabled)");
   }
-  checkDuration(perTryTimeout, `${path}.perTryTimeout`, to, true);
+  checkDuration(perTryTimeout, `${path}.perTryTimeout`, to);
   checkDuration(retries.backoff, `${path}.backoff`, to);
   if (typeof retryOn !== "string" || retryOn === "") return;
-  for (const condition of retryOn.split(",").map((text) => text.trim())) {
-    const isStatus = /^[1-5]\d\d$/.test(condition);
+  for (const condition of retryOn.split(",")) {
+    const isStatus = STATUS.test(condition);
     if (!isStatus && !RETRY_ON.includes(condition))
       to.error(`${path}.retryOn`, `"${condition}" is not a valid retryOn policy`);
   }

@@ -10,6 +10,7 @@ import { checkGatewayNames } from "./names.ts";
 import {
   checkDuration,
   checkHeaderName,
+  checkHeaderValue,
   checkLabels,
   checkPercentage,
   checkPortNumber,
@@ -36,11 +37,12 @@ export function checkHttpRoute(route: Tree, path: string, context: RouteContext,
   if (isDelegating) checkDelegating(route, path, to);
   else checkAction(route, path, to);
   checkHeaders(route.headers, `${path}.headers`, to);
+  checkAuthorityOnce(route.rewrite, route.headers, path, to);
   if (isTree(route.corsPolicy)) checkCors(route.corsPolicy, `${path}.corsPolicy`, to);
   if (isTree(route.fault)) checkFault(route.fault, `${path}.fault`, to);
   if (isTree(route.retries)) checkRetries(route.retries, `${path}.retries`, to);
   if (isTree(route.rewrite)) checkRewrite(route.rewrite, `${path}.rewrite`, to);
-  checkDuration(route.timeout, `${path}.timeout`, to, true);
+  checkDuration(route.timeout, `${path}.timeout`, to);
   checkMirrors(route, path, to);
   for (const [index, entry] of listAt(route, "route").entries()) {
     checkHeaders(treeAt(entry).headers, `${path}.route[${index}].headers`, to);
@@ -111,33 +113,56 @@ function checkMatch(match: unknown, path: string, context: RouteContext, noRegex
   checkGatewayNames(listAt(match, "gateways"), `${path}.gateways`, to);
 }
 
-/** set, add and remove of request and response headers. Only the authority may be written among the pseudo headers. */
+/** set, add and remove of request and response headers. Of the pseudo headers only the authority may be written. */
 function checkHeaders(headers: unknown, path: string, to: Findings): void {
   for (const side of ["request", "response"]) {
     const operations = treeAt(treeAt(headers)[side]);
     for (const verb of ["set", "add"]) {
-      for (const name of Object.keys(treeAt(operations[verb]))) {
+      for (const [name, value] of Object.entries(treeAt(operations[verb]))) {
         const at = `${path}.${side}.${verb}.${name}`;
-        const isWritable = side === "request" && verb === "set" && name === ":authority";
-        if (name.startsWith(":") && !isWritable)
-          to.error(at, `header name ${name} is a pseudo header and cannot be modified`);
-        else checkHeaderName(name, at, to);
+        if (side !== "request" || !isAuthority(name)) checkOperatedName(name, at, to);
+        checkHeaderValue(String(value ?? ""), at, to);
       }
     }
     for (const [index, name] of listAt(operations, "remove").entries()) {
-      checkHeaderName(String(name), `${path}.${side}.remove[${index}]`, to);
+      checkOperatedName(String(name), `${path}.${side}.remove[${index}]`, to);
+    }
+  }
+}
+
+function checkOperatedName(name: string, path: string, to: Findings): void {
+  if (name.toLowerCase() === "host") to.error(path, `invalid header "${name}": cannot set Host header`);
+  else if (name.startsWith(":")) to.error(path, `invalid header "${name}": header cannot have ":" prefix`);
+  else checkHeaderName(name, path, to);
+}
+
+function isAuthority(name: string): boolean {
+  return name === ":authority" || name.toLowerCase() === "host";
+}
+
+/** The authority is rewritten in one place only. */
+function checkAuthorityOnce(rewrite: unknown, headers: unknown, path: string, to: Findings): void {
+  let current = textAt(rewrite, "authority") ?? "";
+  const request = treeAt(treeAt(headers).request);
+  for (const verb of ["set", "add"]) {
+    for (const [name, value] of Object.entries(treeAt(request[verb]))) {
+      if (!isAuthority(name)) continue;
+      if (current !== "") {
+        to.error(
+          path,
+          `authority header cannot be set multiple times: have "${current}", attempting to set "${String(value)}"`,
+        );
+      }
+      current = String(value);
     }
   }
 }
 
 function checkRedirect(redirect: Tree, path: string, to: Findings): void {
-  const uri = textAt(redirect, "uri") ?? "";
   const code = numberAt(redirect, "redirectCode") ?? 0;
   const hasPort = numberAt(redirect, "port") !== undefined || textAt(redirect, "derivePort") !== undefined;
-  const isEmpty = ["authority", "scheme"].every((field) => (textAt(redirect, field) ?? "") === "");
-  if (uri === "" && isEmpty && code === 0 && !hasPort) {
-    to.error(path, "redirect must specify URI, authority, scheme, or redirect code");
-  }
+  const isEmpty = ["uri", "authority", "scheme"].every((field) => (textAt(redirect, field) ?? "") === "");
+  if (isEmpty && !hasPort) to.error(path, "redirect must specify URI, authority, scheme, or port");
   if (code !== 0 && (code < 300 || code > 399))
     to.error(`${path}.redirectCode`, `${code} is not a valid redirect code, must be 3xx`);
   const scheme = textAt(redirect, "scheme") ?? "";

@@ -5,14 +5,14 @@ import { checkDuration, checkNonNegative } from "./values.ts";
 
 const MAX_MAGLEV = 5_000_011;
 
-export function checkLoadBalancer(settings: Tree, path: string, to: Findings): void {
+/** `hasOutlierDetection`: fail-over needs it to know who is unhealthy. */
+export function checkLoadBalancer(settings: Tree, hasOutlierDetection: boolean, path: string, to: Findings): void {
   const { consistentHash, localityLbSetting, warmup, warmupDurationSecs } = settings;
   if (!isAbsent(settings.simple) && isTree(consistentHash))
     to.error(path, "only one of simple or consistentHash can be set");
   if (isTree(consistentHash)) checkConsistentHash(consistentHash, `${path}.consistentHash`, to);
-  if (isTree(localityLbSetting)) checkLocality(localityLbSetting, `${path}.localityLbSetting`, to);
+  if (isTree(localityLbSetting)) checkLocality(localityLbSetting, hasOutlierDetection, `${path}.localityLbSetting`, to);
   checkDuration(warmupDurationSecs, `${path}.warmupDurationSecs`, to);
-  if (!isAbsent(warmupDurationSecs)) to.warn("Using deprecated setting `warmupDurationSecs`, use `warmup` instead");
   if (!isTree(warmup)) return;
   if (isAbsent(warmup.duration)) to.error(`${path}.warmup.duration`, "Required value: duration is required");
   checkDuration(warmup.duration, `${path}.warmup.duration`, to);
@@ -32,7 +32,6 @@ function checkConsistentHash(hash: Tree, path: string, to: Findings): void {
     to.error(path, `only one of ${keys.join(", ")} can be set`);
   if (isTree(httpCookie)) {
     if ((textAt(httpCookie, "name") ?? "") === "") to.error(`${path}.httpCookie.name`, "name required for HttpCookie");
-    checkDuration(httpCookie.ttl, `${path}.httpCookie.ttl`, to, true);
     for (const [index, attribute] of listAt(httpCookie, "attributes").entries()) {
       if ((textAt(attribute, "name") ?? "") === "") {
         to.error(`${path}.httpCookie.attributes[${index}].name`, "name required for HttpCookie attribute");
@@ -41,22 +40,26 @@ function checkConsistentHash(hash: Tree, path: string, to: Findings): void {
   }
   checkNonNegative(hash, ["minimumRingSize"], path, to);
   checkNonNegative(treeAt(ringHash), ["minimumRingSize"], `${path}.ringHash`, to);
-  const ways = [!isAbsent(ringHash), !isAbsent(maglev), !isAbsent(hash.minimumRingSize)].filter(Boolean).length;
-  if (ways > 1 && !isAbsent(maglev)) to.error(path, "only one of ringHash, maglev or minimumRingSize can be set");
-  const tableSize = numberAt(maglev, "tableSize");
-  if (tableSize === undefined || tableSize === 0) return;
-  if (tableSize > MAX_MAGLEV)
-    to.error(`${path}.maglev.tableSize`, `tableSize must be less than or equal to ${MAX_MAGLEV}`);
+  if ((numberAt(hash, "minimumRingSize") ?? 0) !== 0) {
+    to.warn("consistent hash MinimumRingSize is deprecated, use ConsistentHashLB's RingHash configuration instead");
+    if (isTree(ringHash) || isTree(maglev))
+      to.error(path, "only one of MinimumRingSize or Maglev/Ringhash can be specified");
+  }
+  if (isTree(ringHash) && isTree(maglev)) to.error(path, "only one of ringHash or maglev can be set");
+  if (!isTree(maglev)) return;
+  const tableSize = numberAt(maglev, "tableSize") ?? 0;
+  if (tableSize === 0) to.error(`${path}.maglev.tableSize`, "tableSize must be set for maglev");
+  else if (tableSize >= MAX_MAGLEV)
+    to.error(`${path}.maglev.tableSize`, `tableSize must be less than ${MAX_MAGLEV} for maglev`);
   else if (!isPrime(tableSize)) to.error(`${path}.maglev.tableSize`, "tableSize must be a prime number for maglev");
 }
 
 function isPrime(number: number): boolean {
-  if (number < 2) return false;
   for (let divisor = 2; divisor * divisor <= number; divisor++) if (number % divisor === 0) return false;
   return true;
 }
 
-function checkLocality(setting: Tree, path: string, to: Findings): void {
+function checkLocality(setting: Tree, _hasOutlierDetection: boolean, path: string, to: Findings): void {
   const distribute = listAt(setting, "distribute");
   const failover = listAt(setting, "failover");
   if (distribute.length > 0 && failover.length > 0) {

@@ -85,7 +85,6 @@ function sidecarHostFault(name: string): string | undefined {
 }
 
 function gatewayHostFault(name: string): string | undefined {
-  if (isIpAddress(name)) return undefined;
   if (isPartialWildcard(name)) return `partial wildcard "${name}" not allowed`;
   return wildcardDomainFault(name);
 }
@@ -101,7 +100,7 @@ export function checkGatewayNames(gateways: readonly unknown[], path: string, to
       else if (name.includes(".")) {
         const [short = "", namespace = ""] = name.split(".");
         to.warn(
-          `using legacy gatewayIP format "${name}"; prefer the <namespace>/<name> format: "${namespace}/${short}"`,
+          `using legacy gatewayName format "${name}"; prefer the <namespace>/<name> format: "${namespace}/${short}"`,
         );
       }
       continue;
@@ -109,8 +108,8 @@ export function checkGatewayNames(gateways: readonly unknown[], path: string, to
     const namespace = name.slice(0, slash);
     const rest = name.slice(slash + 1);
     if (namespace === "" || rest === "") to.error(at, "config namespace and gateway name cannot be empty");
-    else if (namespace !== "." && !isLabel(namespace)) to.error(at, `invalid value for namespace: ${namespace}`);
-    else if (rest.split(".").some((label) => !isLabel(label))) to.error(at, `invalid value for gateway name: ${rest}`);
+    else if (!isLabel(namespace)) to.error(at, `invalid value for namespace: "${namespace}"`);
+    else if (!isLabel(rest)) to.error(at, `invalid value for gateway name: "${rest}"`);
   }
 }
 

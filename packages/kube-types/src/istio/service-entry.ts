@@ -13,17 +13,21 @@ export function checkServiceEntry(object: Tree, to: Findings): void {
   const { workloadSelector } = spec;
   const endpoints = listAt(spec, "endpoints");
   if (isTree(workloadSelector)) {
-    if (endpoints.length > 0) to.error("spec", "only one of WorkloadSelector or Endpoints is allowed in Service Entry");
+    if (endpoints.length > 0)
+      to.error(
+        "spec",
+        "only one of WorkloadSelector or Endpoints is allowed in Service Entry: only one of WorkloadSelector or Endpoints can be set",
+      );
     if (Object.keys(treeAt(workloadSelector.labels)).length === 0)
       to.warn("workload selector specified without labels");
-    if (resolution === "NONE") to.warn("workloadSelector with resolution NONE has no effect: use STATIC or DNS");
+    if (resolution === "NONE") to.warn("workloadSelector should not be set when resolution mode is NONE");
     checkWorkloadSelector(workloadSelector, "labels", "spec.workloadSelector", to);
   }
   checkHosts(spec, to);
   checkAddresses(spec, resolution, to);
   checkPorts(spec, resolution, to);
   checkResolution(object, spec, resolution, to);
-  warnMissingAddresses(spec, resolution, to);
+  warnMissingAddresses(object, spec, resolution, to);
   const namespace = textAt(object, "metadata", "namespace") ?? "";
   checkExportTo(listAt(spec, "exportTo"), namespace, "spec.exportTo", to, "service-entry");
 }
@@ -32,7 +36,7 @@ function checkHosts(spec: Tree, to: Findings): void {
   const hosts = listAt(spec, "hosts").map(String);
   if (hosts.length === 0) to.error("spec.hosts", "service entry must have at least one host");
   for (const [index, host] of hosts.entries()) {
-    const fault = host === "*" ? "invalid host *" : isIpAddress(host) ? undefined : wildcardDomainFault(host);
+    const fault = host === "*" ? "invalid host *" : wildcardDomainFault(host);
     if (fault !== undefined) to.error(`spec.hosts[${index}]`, fault);
     else if (isPartialWildcard(host))
       to.warn(`partial wildcard "${host}" may not work in every setting; prefer "*.domain"`);
@@ -43,7 +47,7 @@ function checkAddresses(spec: Tree, resolution: string, to: Findings): void {
   let hasRange = false;
   for (const [index, address] of listAt(spec, "addresses").entries()) {
     const text = String(address);
-    hasRange ||= text.includes("/") && !/\/(32|128)$/.test(text);
+    hasRange ||= text.includes("/");
     const fault = cidrFault(text);
     if (fault !== undefined) to.error(`spec.addresses[${index}]`, fault);
   }
@@ -82,21 +86,17 @@ function checkPorts(spec: Tree, resolution: string, to: Findings): void {
 function checkResolution(object: Tree, spec: Tree, resolution: string, to: Findings): void {
   const endpoints = listAt(spec, "endpoints");
   const hosts = listAt(spec, "hosts").map(String);
-  const isSelected = isTree(spec.workloadSelector);
   switch (resolution) {
     case "NONE":
-      if (endpoints.length > 0) to.error("spec.endpoints", "no endpoints should be provided for discovery type none");
+      if (endpoints.length > 0) to.error("spec.endpoints", "no endpoints should be provided for resolution type none");
       break;
     case "STATIC":
-      if (endpoints.length === 0 && !isSelected) {
-        to.warn("service entry resolution mode is STATIC but neither endpoints nor a workload selector is set");
-      }
       for (const [index, endpoint] of endpoints.entries())
         checkStaticEndpoint(spec, treeAt(endpoint), `spec.endpoints[${index}]`, to);
       break;
     case "DNS":
     case "DNS_ROUND_ROBIN":
-      if (endpoints.length === 0 && !isSelected) checkResolvable(hosts, resolution, to);
+      if (endpoints.length === 0) checkResolvable(hosts, resolution, to);
       if (resolution === "DNS_ROUND_ROBIN" && endpoints.length > 1) {
         to.error("spec.endpoints", "there must only be 0 or 1 endpoint for resolution mode DNS_ROUND_ROBIN");
       }
@@ -116,7 +116,7 @@ function checkResolution(object: Tree, spec: Tree, resolution: string, to: Findi
 function checkDistinguishable(spec: Tree, resolution: string, to: Findings): void {
   if (resolution === "NONE" || resolution === "DYNAMIC_DNS" || listAt(spec, "hosts").length < 2) return;
   const protocols = listAt(spec, "ports").map((port) => textAt(port, "protocol") ?? "");
-  if (protocols.some((protocol) => protocol !== "" && !isHttpProtocol(protocol) && !isTlsProtocol(protocol))) {
+  if (protocols.some((protocol) => !isHttpProtocol(protocol) && !isTlsProtocol(protocol))) {
     to.error("spec.hosts", "multiple hosts provided with non-HTTP, non-TLS ports");
   }
 }
@@ -189,14 +189,13 @@ function checkDynamicDns(object: Tree, spec: Tree, to: Findings): void {
   }
 }
 
-function warnMissingAddresses(spec: Tree, resolution: string, to: Findings): void {
+/** Without an address a TCP port has nothing to be known by, unless istiod allocates one: not for NONE, not for wildcards. */
+function warnMissingAddresses(object: Tree, spec: Tree, resolution: string, to: Findings): void {
   if (listAt(spec, "addresses").length > 0 || resolution === "DYNAMIC_DNS") return;
-  const hasPlain = listAt(spec, "ports").some((port) =>
-    ["", "TCP"].includes((textAt(port, "protocol") ?? "").toUpperCase()),
-  );
-  if (hasPlain) {
-    to.warn(
-      "addresses are required for ports serving TCP (or unset) protocol when ISTIO_META_DNS_AUTO_ALLOCATE is not set on a proxy",
-    );
+  const isOptedOut = textAt(object, "metadata", "labels", "networking.istio.io/enable-autoallocate-ip") === "false";
+  const isWildcard = listAt(spec, "hosts").every((host) => String(host).startsWith("*"));
+  if (resolution !== "NONE" && !isWildcard && !isOptedOut) return;
+  if (listAt(spec, "ports").some((port) => isTree(port) && ["", "TCP"].includes(textAt(port, "protocol") ?? ""))) {
+    to.warn("addresses are required for ports serving TCP (or unset) protocol when IP Autoallocation is not enabled");
   }
 }

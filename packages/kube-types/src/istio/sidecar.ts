@@ -20,7 +20,7 @@ export function checkSidecar(object: Tree, to: Findings): void {
     to.error("spec", "sidecar: empty configuration provided");
   }
   checkIngress(ingress, to);
-  checkEgress(egress, to);
+  checkEgress(egress, textAt(object, "metadata", "namespace") ?? "", to);
   checkConnectionPool(inboundConnectionPool, "spec.inboundConnectionPool", to);
   if (isTree(outboundTrafficPolicy)) checkOutboundPolicy(outboundTrafficPolicy, to);
 }
@@ -67,7 +67,7 @@ function checkDefaultEndpoint(endpoint: string, path: string, to: Findings): voi
   } else checkPortNumber(Number(match[1]), path, to);
 }
 
-function checkEgress(listeners: readonly unknown[], to: Findings): void {
+function checkEgress(listeners: readonly unknown[], own: string, to: Findings): void {
   const binds = new Set<string>();
   let catchAll: number | undefined;
   for (const [index, listener] of listeners.entries()) {
@@ -89,7 +89,7 @@ function checkEgress(listeners: readonly unknown[], to: Findings): void {
         to.error(path, "sidecar: only one egress listener may have no port: there can be one catch all");
       catchAll = index;
     }
-    checkEgressHosts(listAt(listener, "hosts").map(String), `${path}.hosts`, to);
+    checkEgressHosts(listAt(listener, "hosts").map(String), own, `${path}.hosts`, to);
   }
   if (catchAll !== undefined && catchAll !== listeners.length - 1) {
     to.error("spec.egress", "sidecar: the egress listener with empty port should be the last listener in the list");
@@ -116,23 +116,24 @@ function checkPort(port: Tree, path: string, to: Findings): void {
   checkProtocol(textAt(port, "protocol") ?? "", `${path}.protocol`, to);
 }
 
-function checkEgressHosts(hosts: readonly string[], path: string, to: Findings): void {
+function checkEgressHosts(hosts: readonly string[], own: string, path: string, to: Findings): void {
   if (hosts.length === 0) to.error(path, "sidecar: egress listener must contain at least one host");
-  const byNamespace = new Map<string, string[]>();
+  const seen = new Map<string, Set<string>>();
   for (const [index, host] of hosts.entries()) {
     const fault = namespacedHostFault(host, false);
     if (fault !== undefined) to.error(`${path}[${index}]`, fault);
-    const [namespace = "", name = ""] = host.split("/");
-    byNamespace.set(namespace, [...(byNamespace.get(namespace) ?? []), name]);
+    const slash = host.indexOf("/");
+    if (slash === -1) continue;
+    const written = host.slice(0, slash);
+    const namespace = written === "." ? own : written;
+    const name = host.slice(slash + 1);
+    const known = seen.get(namespace) ?? new Set();
+    if (name === "*" ? known.size > 0 : known.has(name) || known.has("*")) to.warn(`duplicated egress host: ${host}`);
+    seen.set(namespace, known.add(name));
   }
-  const others = [...byNamespace.keys()].filter((namespace) => namespace !== "*" && namespace !== "~");
-  if (byNamespace.get("*")?.includes("*") === true && (others.length > 0 || (byNamespace.get("*") ?? []).length > 1)) {
+  const others = [...seen.keys()].filter((namespace) => namespace !== "*" && namespace !== "~");
+  if (seen.get("*")?.has("*") === true && others.length > 0) {
     to.warn("`*/*` host select all resources, no other hosts can be added");
-  }
-  for (const [namespace, names] of byNamespace) {
-    if (namespace !== "*" && names.includes("*") && names.length > 1) {
-      to.warn(`duplicated egress host: ${namespace}/* selects every host of ${namespace}`);
-    }
   }
 }
 

@@ -43,8 +43,8 @@ function checkTag(name: string, tag: unknown, path: string, to: Findings): void 
   }
   const { literal, header, environment, formatter } = tag;
   const given = [literal, header, environment, formatter].filter(isTree);
-  if (given.length !== 1)
-    to.error(`${path}.${name}`, `tag '${name}' must have exactly one of literal, environment, header, formatter`);
+  if (given.length > 1)
+    to.error(`${path}.${name}`, `tag '${name}' must have only one of literal, environment, header, formatter`);
   if (isTree(literal) && (textAt(literal, "value") ?? "") === "")
     to.error(`${path}.${name}`, "literal tag value may not be empty");
   if (isTree(header) && (textAt(header, "name") ?? "") === "")
@@ -67,11 +67,14 @@ function checkMetrics(rule: Tree, path: string, to: Findings): void {
       const where = `${at}.tagOverrides.${name}`;
       const operation = textAt(tag, "operation") ?? "UPSERT";
       const value = textAt(tag, "value") ?? "";
-      if (name === "") to.error(where, "tagOverrides tag name may not be empty");
+      if (name === "") to.warn("tagOverrides.name may not be empty");
       if (operation === "UPSERT" && value === "")
         to.error(where, "tagOverrides.value must be set when operation is UPSERT");
       if (operation === "REMOVE" && value !== "")
-        to.error(where, "tagOverrides.value must not be set when operation is REMOVE");
+        to.error(
+          where,
+          "tagOverrides.value may only be set when operation is UPSERT: value must not be set when operation is REMOVE",
+        );
     }
   }
 }

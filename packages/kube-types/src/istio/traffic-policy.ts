@@ -24,6 +24,8 @@ export function checkTrafficPolicy(policy: unknown, path: string, to: Findings):
   }
   checkSettings(policy, path, to);
   const { tunnel, retryBudget } = policy;
+  if (isTree(tunnel) && isTree(policy.proxyProtocol))
+    to.error(path, "tunnel and proxyProtocol must not be set together");
   if (isTree(tunnel)) checkTunnel(tunnel, `${path}.tunnel`, to);
   if (isTree(retryBudget)) {
     checkPercentage(retryBudget.percent, `${path}.retryBudget.percent`, to);
@@ -35,7 +37,8 @@ export function checkTrafficPolicy(policy: unknown, path: string, to: Findings):
     if (["outlierDetection", "connectionPool", "loadBalancer", "tls"].every((field) => !isTree(settings[field]))) {
       to.error(at, "port level traffic policy must have at least one field");
     }
-    if (isTree(settings.port)) checkPortNumber(settings.port.number, `${at}.port.number`, to);
+    if (!isTree(settings.port)) to.error(`${at}.port`, "portTrafficPolicy must have valid port");
+    else checkPortNumber(settings.port.number, `${at}.port.number`, to);
     checkSettings(settings, at, to);
   }
 }
@@ -44,7 +47,7 @@ function checkSettings(settings: Tree, path: string, to: Findings): void {
   const { outlierDetection, connectionPool, loadBalancer, tls } = settings;
   if (isTree(outlierDetection)) checkOutlierDetection(outlierDetection, `${path}.outlierDetection`, to);
   checkConnectionPool(connectionPool, `${path}.connectionPool`, to);
-  if (isTree(loadBalancer)) checkLoadBalancer(loadBalancer, `${path}.loadBalancer`, to);
+  if (isTree(loadBalancer)) checkLoadBalancer(loadBalancer, isTree(outlierDetection), `${path}.loadBalancer`, to);
   if (isTree(tls)) checkClientTls(tls, `${path}.tls`, to);
 }
 
@@ -59,7 +62,7 @@ export function checkConnectionPool(pool: unknown, path: string, to: Findings): 
       `${path}.http`,
       to,
     );
-    checkDuration(http.idleTimeout, `${path}.http.idleTimeout`, to, true);
+    checkDuration(http.idleTimeout, `${path}.http.idleTimeout`, to);
     if (http.h2UpgradePolicy === "UPGRADE" && http.useClientProtocol === true) {
       to.error(`${path}.http`, "use client protocol must not be true when H2UpgradePolicy is UPGRADE");
     }
@@ -69,6 +72,9 @@ export function checkConnectionPool(pool: unknown, path: string, to: Findings): 
   for (const field of ["connectTimeout", "maxConnectionDuration"])
     checkDuration(tcp[field], `${path}.tcp.${field}`, to);
   checkDuration(tcp.idleTimeout, `${path}.tcp.idleTimeout`, to, true);
+  for (const field of ["time", "interval"]) {
+    checkDuration(treeAt(tcp.tcpKeepalive)[field], `${path}.tcp.tcpKeepalive.${field}`, to);
+  }
 }
 
 function checkOutlierDetection(detection: Tree, path: string, to: Findings): void {
@@ -127,7 +133,7 @@ function checkClientTls(tls: Tree, path: string, to: Findings): void {
 
 function checkTunnel(tunnel: Tree, path: string, to: Findings): void {
   const protocol = textAt(tunnel, "protocol") ?? "";
-  if (protocol !== "" && protocol.toUpperCase() !== "CONNECT" && protocol.toUpperCase() !== "POST") {
+  if (protocol !== "" && protocol !== "CONNECT" && protocol !== "POST") {
     to.error(`${path}.protocol`, 'tunnel protocol must be "CONNECT" or "POST"');
   }
   const host = textAt(tunnel, "targetHost") ?? "";

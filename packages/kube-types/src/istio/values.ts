@@ -50,10 +50,15 @@ export function checkDuration(value: unknown, path: string, to: Findings, allowZ
     to.error(path, "only durations to ms precision are supported");
 }
 
+/** The smallest share of requests that Envoy can express. */
+const MIN_PERCENT = 0.0001;
+
 /** An integer percentage, or `{value}`. */
 export function checkPercentage(value: unknown, path: string, to: Findings): void {
   const percent = isTree(value) ? (numberAt(value, "value") ?? 0) : typeof value === "number" ? value : 0;
-  if (percent < 0 || percent > 100) to.error(path, `percentage ${percent} is not in range 0..100`);
+  if (percent < 0 || percent > 100 || (percent > 0 && percent < MIN_PERCENT)) {
+    to.error(path, `percentage ${percent} is not in range 0..100, or smaller than ${MIN_PERCENT}`);
+  }
 }
 
 export function checkNonNegative(tree: Tree, fields: readonly string[], path: string, to: Findings): void {
@@ -102,4 +107,17 @@ const HEADER_NAME = /^:?[A-Za-z0-9!#$&'*+.^_|~-]+$/;
 export function checkHeaderName(name: string, path: string, to: Findings): void {
   if (name === "") to.error(path, "header name cannot be empty");
   else if (!HEADER_NAME.test(name)) to.error(path, `header name ${name} is not a valid header name`);
+}
+
+/** A header value of Envoy: no control characters, and every `%` doubled or around a command (`%HOSTNAME%`, `%REQ(x)%`). */
+export function checkHeaderValue(value: string, path: string, to: Findings): void {
+  if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value))
+    to.error(path, `header value configuration ${value} is invalid`);
+  const rest = value.replace(/%%|%[A-Z_]+(?:\([^)]*\))?(?::\d+)?%/g, "");
+  if (rest.includes("%")) {
+    to.error(
+      path,
+      "header value configuration: single % not allowed. Escape by doubling to %% or encase Envoy variable name in pair of %",
+    );
+  }
 }

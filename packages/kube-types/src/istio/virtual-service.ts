@@ -3,7 +3,7 @@ import { isTree, listAt, type Tree, textAt, treeAt } from "../tree.ts";
 import { checkWeights } from "./destination.ts";
 import type { Findings } from "./findings.ts";
 import { checkHttpRoute, type RouteContext } from "./http-route.ts";
-import { checkExportTo, checkGatewayNames, cidrFault, isPartialWildcard, virtualServiceHostFault } from "./names.ts";
+import { checkExportTo, checkGatewayNames, cidrFault, virtualServiceHostFault } from "./names.ts";
 import { warnUnusedRoutes } from "./unused-routes.ts";
 import { checkLabels, checkPortNumber } from "./values.ts";
 
@@ -37,25 +37,24 @@ export function checkVirtualService(object: Tree, to: Findings): void {
 }
 
 function checkDelegate(spec: Tree, gateways: readonly string[], to: Findings): void {
-  if (gateways.length > 0) to.error("spec.gateways", "delegate virtual service cannot have gateways specified");
+  if (gateways.length > 0) to.error("spec.gateways", "delegate virtual service must have no gateways specified");
   for (const kind of ["tls", "tcp"]) {
     if (listAt(spec, kind).length > 0) {
-      to.error(`spec.${kind}`, `delegate virtual service does not support ${kind} routes: only http is allowed`);
+      to.error(`spec.${kind}`, `delegate virtual service must have no ${kind} route specified`);
     }
   }
 }
 
 function checkHosts(hosts: readonly string[], appliesToMesh: boolean, to: Findings): void {
-  const seen = new Set<string>();
   for (const [index, host] of hosts.entries()) {
     const path = `spec.hosts[${index}]`;
-    const fault = isPartialWildcard(host) ? `partial wildcard "${host}" not allowed` : virtualServiceHostFault(host);
+    const fault = virtualServiceHostFault(host);
     if (fault !== undefined) to.error(path, fault);
     else if (host === "*" && appliesToMesh) {
       to.error(path, "wildcard host * is not allowed for virtual services bound to the mesh gateway");
     }
-    if (seen.has(host.toLowerCase())) to.error(path, `duplicate hosts in virtual service: ${host}`);
-    seen.add(host.toLowerCase());
+    const other = hosts.slice(0, index).find((earlier) => covers(earlier, host) || covers(host, earlier));
+    if (other !== undefined) to.error(path, `duplicate hosts in virtual service: ${other} & ${host}`);
   }
 }
 

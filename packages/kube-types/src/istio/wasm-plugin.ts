@@ -28,6 +28,8 @@ export function checkWasmPlugin(object: Tree, to: Findings): void {
     to.error("spec.sha256", "sha256 field must match [a-f0-9]{64} pattern");
   if ((textAt(spec, "imagePullSecret") ?? "").length > 253)
     to.error("spec.imagePullSecret", "imagePullSecret must be no more than 253 characters");
+  if ((textAt(spec, "pluginName") ?? "").length > 256)
+    to.error("spec.pluginName", "pluginName field must be less than 255 characters long");
   const names = new Set<string>();
   for (const [index, entry] of listAt(spec, "vmConfig", "env").entries()) {
     const path = `spec.vmConfig.env[${index}]`;

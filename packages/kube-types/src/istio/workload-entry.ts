@@ -14,8 +14,8 @@ export function checkWorkload(entry: Tree, path: string, to: Findings, isTemplat
   const address = textAt(entry, "address") ?? "";
   const ports = Object.entries(treeAt(entry.ports));
   if (address === "") {
-    if ((textAt(entry, "network") ?? "") === "" && !isTemplate) to.error(`${path}.address`, "address must be set");
-    else if (!isTemplate) to.warn("address is unset; the workload is reached through its network's gateway");
+    if ((textAt(entry, "network") ?? "") === "" && !isTemplate) to.error(`${path}.address`, "address is required");
+    else if (!isTemplate) to.warn(`address is unset with network "${textAt(entry, "network") ?? ""}"`);
   } else if (address.startsWith("unix://")) {
     checkSocketPath(address, `${path}.address`, to);
     if (ports.length > 0) to.error(`${path}.ports`, "unix domain socket endpoints must not define ports");

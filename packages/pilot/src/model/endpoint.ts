@@ -2,10 +2,10 @@
  * Endpoints of a service, from its EndpointSlices or the endpoints and workloads that a ServiceEntry names.
  * Invariant: sorted by address and port, so that an unchanged set gives an unchanged ClusterLoadAssignment.
  */
-import { type EndpointSlice, type Node, SERVICE_NAME_LABEL, type WorkloadEntrySpec } from "@argyle/kube-types";
+import { type EndpointSlice, SERVICE_NAME_LABEL, type WorkloadEntrySpec } from "@argyle/kube-types";
 import { compareText, selects } from "./config.ts";
 import type { MeshPort, MeshService } from "./service.ts";
-import { type Locality, localityOfNode, TLS_MODE_LABEL, type Workload } from "./workload.ts";
+import { type Locality, TLS_MODE_LABEL, type Workload } from "./workload.ts";
 
 export interface MeshEndpoint {
   readonly address: string;
@@ -26,7 +26,7 @@ export interface MeshEndpoint {
 export interface WorkloadLookup {
   byIp(ip: string): Workload | undefined;
   inNamespace(namespace: string): readonly Workload[];
-  node(name: string): Node | undefined;
+  localityOf(nodeName: string): Locality;
 }
 
 export function endpointsOfSlices(
@@ -95,7 +95,7 @@ function endpointOf(
     serviceAccount: workload?.serviceAccount ?? "",
     workloadName: workload?.workloadName ?? "",
     hasSidecar: workload?.hasSidecar === true,
-    locality: localityOfNode(workload === undefined ? undefined : workloads.node(workload.nodeName)),
+    locality: workload === undefined ? {} : workloads.localityOf(workload.nodeName),
     weight: 1,
     hostname,
   };

@@ -4,20 +4,17 @@
  */
 import type {
   DestinationRuleSpec,
-  EnvoyFilter,
   Gateway,
-  Node,
   PeerAuthentication,
   ServiceEntrySpec,
   SidecarSpec,
-  Telemetry,
 } from "@argyle/kube-types";
 import type { Config } from "./config.ts";
 import type { MeshEndpoint } from "./endpoint.ts";
 import type { MeshConfig } from "./mesh-config.ts";
 import type { MeshService } from "./service.ts";
 import type { VirtualServiceConfig } from "./virtual-service.ts";
-import type { Workload } from "./workload.ts";
+import type { Locality, Workload } from "./workload.ts";
 
 export const PARTS = [
   "mesh",
@@ -29,9 +26,6 @@ export const PARTS = [
   "gateways",
   "sidecars",
   "peerAuthentications",
-  "telemetries",
-  "envoyFilters",
-  "policies",
   "secrets",
 ] as const;
 
@@ -56,7 +50,8 @@ export interface MeshState {
   /** By service key. */
   readonly endpoints: ReadonlyMap<string, readonly MeshEndpoint[]>;
   readonly workloads: ReadonlyMap<string, Workload>;
-  readonly nodes: ReadonlyMap<string, Node>;
+  /** By node name. */
+  readonly localities: ReadonlyMap<string, Locality>;
   /** Oldest first, resolved. */
   readonly virtualServices: readonly VirtualServiceConfig[];
   readonly destinationRules: readonly Config<DestinationRuleSpec>[];
@@ -64,8 +59,6 @@ export interface MeshState {
   readonly sidecars: readonly Config<SidecarSpec>[];
   readonly serviceEntries: readonly Config<ServiceEntrySpec>[];
   readonly peerAuthentications: readonly Config<PeerAuthentication["spec"]>[];
-  readonly telemetries: readonly Config<Telemetry["spec"]>[];
-  readonly envoyFilters: readonly Config<EnvoyFilter["spec"]>[];
   readonly secrets: ReadonlyMap<string, TlsSecret>;
 }
 

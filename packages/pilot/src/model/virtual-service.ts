@@ -28,13 +28,14 @@ export function resolveVirtualServices(
   return configs
     .filter((config) => (config.spec.hosts ?? []).length > 0)
     .sort(byAge)
-    .map((config) => resolveOne(mergeDelegates(config, delegates), domain));
+    .map((config) => resolveOne(mergeDelegates(config, delegates, domain), domain));
 }
 
 /** Routes that delegate become the delegate's routes, each under the root's matches; only http routes delegate. */
 export function mergeDelegates(
   root: Config<VirtualServiceSpec>,
   delegates: ReadonlyMap<string, Config<VirtualServiceSpec>>,
+  domain: string,
 ): Config<VirtualServiceSpec> {
   if (root.spec.http?.some((route) => route.delegate !== undefined) !== true) return root;
   const http = (root.spec.http ?? []).flatMap((route) => {
@@ -43,14 +44,16 @@ export function mergeDelegates(
     const delegate = delegates.get(`${namespace}/${route.delegate.name ?? ""}`);
     if (delegate === undefined) return [];
     if (!isExportedTo(delegate.spec.exportTo ?? ["*"], delegate.namespace, root.namespace)) return [];
-    return (delegate.spec.http ?? []).flatMap((inner) => mergeRoute(route, qualifyRoute(inner, delegate.namespace)));
+    return (delegate.spec.http ?? []).flatMap((inner) =>
+      mergeRoute(route, qualifyRoute(inner, delegate.namespace, domain)),
+    );
   });
   return { ...root, spec: { ...root.spec, http } };
 }
 
 /** Only the destination's namespace differs between a root and its delegate: short names belong to the delegate. */
-function qualifyRoute(route: HttpRoute, namespace: string): HttpRoute {
-  return mapHosts(route, (host) => resolveHost(host, namespace, "cluster.local"));
+function qualifyRoute(route: HttpRoute, namespace: string, domain: string): HttpRoute {
+  return mapHosts(route, (host) => resolveHost(host, namespace, domain));
 }
 
 function mergeRoute(root: HttpRoute, inner: HttpRoute): readonly HttpRoute[] {

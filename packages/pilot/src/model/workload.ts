@@ -97,8 +97,8 @@ export function canonicalRevision(labels: Readonly<Record<string, string>>): str
   return labels[CANONICAL_REVISION_LABEL] ?? labels["app.kubernetes.io/version"] ?? labels.version ?? "latest";
 }
 
-export function localityOfNode(node: Node | undefined): Locality {
-  const labels = node?.metadata.labels ?? {};
+export function localityOfNode(node: Node): Locality {
+  const labels = node.metadata.labels ?? {};
   const region = labels["topology.kubernetes.io/region"];
   const zone = labels["topology.kubernetes.io/zone"];
   const subZone = labels["topology.istio.io/subzone"];

@@ -54,14 +54,15 @@ function outboundCluster(
   const name = clusterName("outbound", port.port, subset?.name, service.hostname);
   const http = httpProtocolOptions(port.protocol, policy.connectionPool, isGateway);
   const { type: forcedType, ...balancer } = loadBalancer(policy.loadBalancer);
+  const isOriginalDst =
+    forcedType === "ORIGINAL_DST" ||
+    (service.resolution === "Passthrough" && !isHeadlessBehindGateway(context, service));
   return {
     name,
     alt_stat_name: `${name};`,
-    ...discovery(context, service, port, subset, forcedType === "ORIGINAL_DST"),
+    ...discovery(context, service, port, subset, isOriginalDst),
     ...connectionOptions(policy.connectionPool, context.state.mesh.connectTimeout),
-    ...(service.resolution === "Passthrough" || forcedType === "ORIGINAL_DST"
-      ? { lb_policy: "CLUSTER_PROVIDED" }
-      : balancer),
+    ...(isOriginalDst ? { lb_policy: "CLUSTER_PROVIDED" } : balancer),
     circuit_breakers: circuitBreakers(policy.connectionPool),
     ...outlierDetection(policy.outlierDetection),
     typed_extension_protocol_options: http,
@@ -92,10 +93,8 @@ function discovery(
   isOriginalDst: boolean,
 ): EnvoyMessage {
   const name = clusterName("outbound", port.port, subset?.name, service.hostname);
-  if (service.resolution === "Passthrough" || isOriginalDst) {
-    return { type: "ORIGINAL_DST" };
-  }
-  if (service.resolution === "ClientSide") {
+  if (isOriginalDst) return { type: "ORIGINAL_DST" };
+  if (service.resolution === "ClientSide" || isHeadlessBehindGateway(context, service)) {
     return { type: "EDS", eds_cluster_config: { eds_config: ADS_CONFIG_SOURCE, service_name: name } };
   }
   const request: ServiceEndpointRequest = { service, port: port.port, subset };
@@ -106,6 +105,11 @@ function discovery(
     respect_dns_ttl: true,
     load_assignment: staticAssignment(name, endpointsFor(context, request)),
   };
+}
+
+/** A gateway's clients never asked for a pod of a headless service by address: it chooses among the endpoints. */
+function isHeadlessBehindGateway({ node }: TranslateContext, service: MeshService): boolean {
+  return node.type === "router" && service.registry === "Kubernetes" && service.resolution === "Passthrough";
 }
 
 /** Explicit TLS of the rule; else mTLS towards every endpoint that has a sidecar (auto mTLS); else plain. */

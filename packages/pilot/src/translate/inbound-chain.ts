@@ -27,50 +27,50 @@ export interface ChainVariant {
   readonly kind: "http" | "tcp";
   readonly match: EnvoyMessage;
   readonly transportSocket: EnvoyMessage | undefined;
-  /** TLS that belongs to the application: passed on unopened. */
-  readonly isOpaqueTls: boolean;
 }
 
 export function chainVariants(protocol: Protocol, mode: EffectiveMtls): readonly ChainVariant[] {
   const kind = isHttp(protocol) ? "http" : protocol === "Auto" ? "auto" : "tcp";
-  const mtls = (variant: "http" | "tcp", alpn?: readonly string[]): ChainVariant => ({
-    kind: variant,
+  return VARIANTS[mode][kind];
+}
+
+const RAW = { transport_protocol: "raw_buffer" };
+const RAW_HTTP = { transport_protocol: "raw_buffer", application_protocols: PLAINTEXT_HTTP_ALPN };
+const OPAQUE_TLS = { transport_protocol: "tls" };
+
+// Envoy does not go back: once raw_buffer has been chosen, a chain without transport_protocol is out. So all chains of a port name it or none does.
+const VARIANTS: Readonly<Record<EffectiveMtls, Readonly<Record<"http" | "tcp" | "auto", readonly ChainVariant[]>>>> = {
+  STRICT: {
+    http: [mtls("http")],
+    tcp: [mtls("tcp")],
+    auto: [mtls("http", MTLS_HTTP_ALPN), mtls("tcp")],
+  },
+  PERMISSIVE: {
+    http: [mtls("http", ANY_MTLS_ALPN), plain("http", RAW)],
+    tcp: [mtls("tcp", ANY_MTLS_ALPN), plain("tcp", OPAQUE_TLS), plain("tcp", RAW)],
+    auto: [
+      mtls("http", MTLS_HTTP_ALPN),
+      plain("http", RAW_HTTP),
+      mtls("tcp", MTLS_TCP_ALPN),
+      plain("tcp", RAW),
+      plain("tcp", OPAQUE_TLS),
+    ],
+  },
+  DISABLE: {
+    http: [plain("http", {})],
+    tcp: [plain("tcp", {})],
+    auto: [plain("http", RAW_HTTP), plain("tcp", RAW), plain("tcp", OPAQUE_TLS)],
+  },
+};
+
+function mtls(kind: "http" | "tcp", alpn?: readonly string[]): ChainVariant {
+  return {
+    kind,
     match: { transport_protocol: "tls", application_protocols: alpn },
-    transportSocket: istioMtlsDownstream(variant === "http" ? HTTP_OFFER : TCP_OFFER),
-    isOpaqueTls: false,
-  });
-  const plain = (variant: "http" | "tcp", match: EnvoyMessage): ChainVariant => ({
-    kind: variant,
-    match,
-    transportSocket: undefined,
-    isOpaqueTls: match.transport_protocol === "tls",
-  });
-  const rawBuffer = { transport_protocol: "raw_buffer" };
-  const rawHttp = { transport_protocol: "raw_buffer", application_protocols: PLAINTEXT_HTTP_ALPN };
-  switch (mode) {
-    case "STRICT":
-      return kind === "auto" ? [mtls("http", MTLS_HTTP_ALPN), mtls("tcp")] : [mtls(kind)];
-    case "PERMISSIVE":
-      switch (kind) {
-        case "http":
-          return [mtls("http", ANY_MTLS_ALPN), plain("http", rawBuffer)];
-        case "tcp":
-          return [mtls("tcp", ANY_MTLS_ALPN), plain("tcp", { transport_protocol: "tls" }), plain("tcp", rawBuffer)];
-        case "auto":
-          return [
-            mtls("http", MTLS_HTTP_ALPN),
-            plain("http", rawHttp),
-            mtls("tcp", MTLS_TCP_ALPN),
-            plain("tcp", rawBuffer),
-            plain("tcp", { transport_protocol: "tls" }),
-          ];
-      }
-      break;
-    case "DISABLE":
-      // Envoy does not go back: once raw_buffer has been chosen, a chain without transport_protocol is out.
-      return kind === "auto"
-        ? [plain("http", rawHttp), plain("tcp", rawBuffer), plain("tcp", { transport_protocol: "tls" })]
-        : [plain(kind, {})];
-  }
-  throw new Error(`no chains for mode ${String(mode)}`);
+    transportSocket: istioMtlsDownstream(kind === "http" ? HTTP_OFFER : TCP_OFFER),
+  };
+}
+
+function plain(kind: "http" | "tcp", match: EnvoyMessage): ChainVariant {
+  return { kind, match, transportSocket: undefined };
 }

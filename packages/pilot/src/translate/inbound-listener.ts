@@ -100,7 +100,6 @@ function portChains(context: TranslateContext, policy: MtlsPolicy, port: Inbound
       kind: http ? "http" : "tcp",
       match: { transport_protocol: "tls" },
       transportSocket: socket,
-      isOpaqueTls: false,
     };
     return [portChain(context, port, variant)];
   }

@@ -7,7 +7,7 @@
  * Conflict on one address: HTTP and TCP of different services share `0.0.0.0_<port>` by detection; the oldest claim wins elsewhere.
  */
 import type { EnvoyMessage } from "../model/json.ts";
-import { isHttp, isTls } from "../model/protocol.ts";
+import { isHttp } from "../model/protocol.ts";
 import type { MeshPort, MeshService } from "../model/service.ts";
 import type { TranslateContext } from "./context.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
@@ -139,9 +139,4 @@ function passthroughChain(context: TranslateContext): EnvoyMessage {
 function hasServerNames(chain: EnvoyMessage): boolean {
   const match = chain.filter_chain_match;
   return typeof match === "object" && match !== null && "server_names" in match && match.server_names !== undefined;
-}
-
-/** Is TLS passed through on this port, so that SNI may choose? */
-export function isTlsPort(port: MeshPort): boolean {
-  return isTls(port.protocol);
 }

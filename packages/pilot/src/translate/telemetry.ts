@@ -3,20 +3,13 @@
  * Filters that a vanilla Envoy lacks go only to proxies that announce them (node metadata ARGYLE_FILTERS).
  * Spec: istio.io, Envoy Access Logs; Istio's default log format is in the reference of meshConfig.accessLogFormat.
  */
+import { ISTIO_DEFAULT_FORMAT } from "@argyle/telemetry";
 import type { EnvoyMessage } from "../model/json.ts";
 import type { MeshConfig } from "../model/mesh-config.ts";
 import type { ProxyView, TranslateContext } from "./context.ts";
 import { clusterName } from "./names.ts";
 
 export type TrafficClass = "SIDECAR_OUTBOUND" | "SIDECAR_INBOUND" | "GATEWAY";
-
-export const DEFAULT_LOG_FORMAT =
-  '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
-  "%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% " +
-  '"%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% ' +
-  '"%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" ' +
-  "%UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% " +
-  "%REQUESTED_SERVER_NAME% %ROUTE_NAME%\n";
 
 const JSON_LOG_FIELDS: EnvoyMessage = {
   start_time: "%START_TIME%",
@@ -63,7 +56,7 @@ function fileAccessLog(mesh: MeshConfig): EnvoyMessage {
       ? { json_format: JSON_LOG_FIELDS }
       : {
           text_format_source: {
-            inline_string: mesh.accessLogFormat === "" ? DEFAULT_LOG_FORMAT : withNewline(mesh.accessLogFormat),
+            inline_string: mesh.accessLogFormat === "" ? ISTIO_DEFAULT_FORMAT : withNewline(mesh.accessLogFormat),
           },
         };
   return {

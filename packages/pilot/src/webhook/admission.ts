@@ -1,14 +1,11 @@
 /** What istiod's two webhooks answer: /inject for pods, /validate for Istio's kinds. Pure; the HTTPS rim is server.ts. */
-import { formatProblems, type Problem } from "@argyle/core";
-import type { KubeObject, Pod } from "@argyle/kube-types";
+import { formatProblems } from "@argyle/core";
+import type { IstioReport, KubeObject, Pod } from "@argyle/kube-types";
 import type { AdmissionAnswer, AdmissionRequest } from "./admission-review.ts";
 import { type InjectionTarget, type InjectOptions, injectPod } from "./inject.ts";
 
 /** Istio's semantic validation (`validateIstio` of kube-types). */
-export type ValidateIstio = (object: KubeObject) => {
-  readonly problems: readonly Problem[];
-  readonly warnings: readonly string[];
-};
+export type ValidateIstio = (object: KubeObject) => IstioReport;
 
 export function answerInject(
   request: AdmissionRequest,
@@ -23,7 +20,7 @@ export function answerInject(
 export function answerValidate(request: AdmissionRequest, validate: ValidateIstio): AdmissionAnswer {
   if (request.operation === "DELETE") return { allowed: true };
   if (request.object === undefined) return { allowed: false, message: "the review carries no object" };
-  const { problems, warnings } = validate(request.object);
-  if (problems.length > 0) return { allowed: false, message: `configuration is invalid: ${formatProblems(problems)}` };
+  const { errors, warnings } = validate(request.object);
+  if (errors.length > 0) return { allowed: false, message: `configuration is invalid: ${formatProblems(errors)}` };
   return warnings.length === 0 ? { allowed: true } : { allowed: true, warnings };
 }

@@ -186,7 +186,7 @@ test("validation refuses with every problem in one message", () => {
   });
   assert.ok(request);
   const answer = answerValidate(request, () => ({
-    problems: [
+    errors: [
       { path: "spec.hosts", message: "is required" },
       { path: "spec.http[0].timeout", message: "must be positive" },
     ],

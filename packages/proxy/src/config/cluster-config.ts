@@ -99,7 +99,7 @@ export function compileCluster(fields: Fields): ClusterConfig {
   const protocol = http?.object("common_http_protocol_options") ?? fields.object("common_http_protocol_options");
   const outlier = fields.object("outlier_detection");
   const assignment = fields.object("load_assignment");
-  if ((type === "STATIC" || type.endsWith("_DNS")) && assignment === undefined)
+  if (type.endsWith("_DNS") && assignment === undefined)
     fields.problem("load_assignment", `value is required for a ${type} cluster`);
   const subset = fields.object("lb_subset_config");
   return {

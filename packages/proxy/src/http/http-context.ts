@@ -22,6 +22,7 @@ export interface HttpContext {
   /** In [0, 1). */
   readonly random: () => number;
   readonly uuid: () => string;
+  readonly randomHex: (bytes: number) => string;
   readonly bufferLimit: number;
   readonly stats: HcmStats;
   readonly writeLogs: (record: StreamRecord) => void;

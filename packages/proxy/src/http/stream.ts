@@ -42,6 +42,7 @@ import { prepareRequestHeaders } from "./request-headers.ts";
 import { createRetryState, type RetryState } from "./retry-state.ts";
 import { startMirrors } from "./start-mirrors.ts";
 import type { StreamState } from "./stream-state.ts";
+import { propagateTrace, type TraceContext } from "./trace-context.ts";
 import { type AttemptOwner, UpstreamRequest } from "./upstream-request.ts";
 
 export class HttpStream implements AttemptOwner, TimerOwner {
@@ -56,6 +57,7 @@ export class HttpStream implements AttemptOwner, TimerOwner {
   choice: ClusterChoice | undefined;
   cluster: Cluster | undefined;
   filters: StreamFilters | undefined;
+  trace: TraceContext | undefined;
   lastActivity: number;
   isTunnel = false;
   isDone = false;
@@ -104,6 +106,11 @@ export class HttpStream implements AttemptOwner, TimerOwner {
     if (head.minor === 0 && !context.config.acceptsHttp10) {
       this.sendLocalReply(LOCAL_REPLY.lowVersion);
       return;
+    }
+    const { tracing } = context.config;
+    if (tracing !== undefined) {
+      const percent = Math.min(tracing.randomSampling, tracing.overallSampling);
+      this.trace = propagateTrace(state.headers, percent, context);
     }
     context.telemetry?.onRequest(this);
     this.#resolveRoute();

@@ -49,7 +49,7 @@ export function secureDownstream(
       secureContext: cached.context,
       requestCert: cached.hasValidation,
       rejectUnauthorized: false,
-      ...(tls.alpn.length === 0 ? {} : { ALPNProtocols: encodeAlpn(tls.alpn) }),
+      ...(tls.alpn.length === 0 ? {} : { ALPNProtocols: encodeAlpn(tls.alpn.filter((name) => name !== "h2")) }),
     } as ConstructorParameters<typeof TLSSocket>[1]);
     const fail = (reason: string) => {
       clearTimeout(timer);
@@ -62,6 +62,8 @@ export function secureDownstream(
     secured.once("error", onError);
     secured.once("_tlsError", onError);
     secured.once("close", onClose);
+    // Half-open sockets only end when the client gives up (it may refuse us without an alert).
+    secured.once("end", onClose);
     secured.once("secure", () => {
       const certificate = secured.getPeerX509Certificate();
       if (certificate === undefined && tls.requiresClientCertificate) {
@@ -85,6 +87,7 @@ export function secureDownstream(
       secured.off("error", onError);
       secured.off("_tlsError", onError);
       secured.off("close", onClose);
+      secured.off("end", onClose);
       const chosen = secured.alpnProtocol;
       resolve({
         socket: secured,

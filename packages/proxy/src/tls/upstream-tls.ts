@@ -25,7 +25,8 @@ export function createUpstreamTls(tls: TlsConfig, secrets: SecretStore): Upstrea
           reject(new MeshError("Secret is not supplied by SDS", { code: "proxy.tls.secret-missing" }));
           return;
         }
-        const protocols = alpn ?? tls.alpn;
+        // HTTP/2 is not offered before there is a codec for it.
+        const protocols = (alpn ?? tls.alpn).filter((name) => name !== "h2");
         const secured = connect({
           socket,
           secureContext: cached.context,

@@ -1,0 +1,234 @@
+/**
+ * One hosted istio-proxy container: a proxy on the pod's in.sock and out.sock, its admin and health pages, its agent. It is running when its
+ * sockets are open; ready when the first configuration is in force.
+ */
+import { randomUUID } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { readFileSync } from "node:fs";
+import type { Server, Socket } from "node:net";
+import { join } from "node:path";
+import { type Clock, createLogger, errnoOf, type Logger, type LogLevel, MeshError, rfc3339 } from "@argyle/core";
+import { listenOnPath, type PodNetwork } from "@argyle/pod-network";
+import { createRegistry } from "@argyle/telemetry";
+import { type AdminResponse, answerAdmin } from "../admin/admin.ts";
+import { type ServedPage, servePage } from "../admin/serve.ts";
+import { type Agent, type AgentShared, startAgent } from "../agent/agent.ts";
+import { AGENT_FILES, type AgentSpec } from "../agent/agent-spec.ts";
+import type { ConnectIstiod } from "../agent/istiod.ts";
+import { describeWorkload } from "../agent/workload.ts";
+import { acceptProxied } from "../io/accept.ts";
+import type { TimerWheel } from "../io/timer-wheel.ts";
+import type { AcceptedConnection } from "../listener.ts";
+import { createProxy, type ProxyServer } from "../proxy.ts";
+import { createPodDialer } from "../upstream/dialer.ts";
+import { fetchAppMetrics, parseAppMetrics } from "./app-metrics.ts";
+import { openContainerLog } from "./container-log.ts";
+
+/** The file that the kubelet writes (ARCHITECTURE.md, "Proxy workers"). */
+export interface SidecarSpec extends AgentSpec {
+  readonly podUid: string;
+  readonly containerName: string;
+  readonly log: string;
+}
+
+export interface SidecarDeps {
+  readonly network: PodNetwork;
+  readonly runDir: string;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly shared: AgentShared;
+  readonly connectIstiod: ConnectIstiod;
+  readonly log: Logger;
+}
+
+export interface Sidecar {
+  readonly spec: SidecarSpec;
+  readonly proxy: ProxyServer;
+  /** No new connections; resolves when the open ones are done or the time is over. */
+  drain(maxMs: number): Promise<void>;
+  close(): void;
+}
+
+const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promise<Sidecar> {
+  const { network, clock } = deps;
+  const containerLog = openContainerLog(spec.log, clock);
+  let level: LogLevel = "info";
+  const log = levelled(
+    createLogger({ scope: "envoy", clock, level: "debug", write: (line) => containerLog.write("stderr", line) }),
+    () => level,
+  );
+  const { node, namespace } = describeWorkload(spec, {
+    labels: readOptional(join(spec.rootfs, AGENT_FILES.labels)),
+    annotations: readOptional(join(spec.rootfs, AGENT_FILES.annotations)),
+  });
+  const registry = createRegistry();
+  registry
+    .gauge({ name: "istio_build", labels: ["component", "tag"] })
+    .cell("proxy", String(node.metadata?.ISTIO_VERSION ?? "unknown"))
+    .set(1);
+  const proxy = createProxy({
+    clock,
+    wheel: deps.wheel,
+    random: Math.random,
+    uuid: randomUUID,
+    log,
+    registry,
+    dialer: createPodDialer(network, spec.podIP),
+    resolveName: (name) => resolveName(network, name, namespace),
+    writeAccessLog: (path, line) => containerLog.write(path === "/dev/stderr" ? "stderr" : "stdout", line),
+    node: { id: node.id, cluster: node.cluster ?? "", metadata: { ...node.metadata } },
+  });
+
+  const servers: Server[] = [];
+  const pages: ServedPage[] = [];
+  let agent: Agent | undefined;
+  let isClosed = false;
+  const listen = async (name: "in" | "out", take: (connection: AcceptedConnection) => void) => {
+    const onConnection = (socket: Socket) => {
+      // A socket that breaks before its transport is there must not bring the worker down.
+      socket.on("error", () => undefined);
+      acceptProxied(socket, clock, deps.runDir).then(
+        (connection) => {
+          if (connection !== undefined) take(connection);
+        },
+        (error: unknown) => {
+          log.warn("cannot accept", { error: String(error) });
+          socket.destroy();
+        },
+      );
+    };
+    servers.push(await listenOnPath(network.socketPath(spec.podIP, name), onConnection));
+  };
+  const close = () => {
+    if (isClosed) return;
+    isClosed = true;
+    agent?.close();
+    for (const server of servers) server.close();
+    for (const page of pages) page.close();
+    proxy.close();
+    containerLog.close();
+  };
+  try {
+    await Promise.all([
+      listen("in", (connection) => proxy.listeners.acceptInbound(connection)),
+      listen("out", (connection) => proxy.listeners.acceptOutbound(connection)),
+      ...openPages(
+        spec,
+        proxy,
+        network,
+        {
+          get: () => level,
+          set: (wanted) => {
+            const found = LEVELS.find(
+              (candidate) => candidate === (wanted === "warning" ? "warn" : wanted === "trace" ? "debug" : wanted),
+            );
+            if (found !== undefined) level = found;
+            return found !== undefined;
+          },
+        },
+        () => agent,
+        close,
+      ).map(async (page) => void pages.push(await page)),
+    ]);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  agent = startAgent({ spec, sink: proxy.runtime, connect: deps.connectIstiod, shared: deps.shared, clock, log });
+  log.info("proxy started", { pod: spec.podIP, at: rfc3339(clock.now()) });
+
+  return {
+    spec,
+    proxy,
+    async drain(maxMs) {
+      for (const server of servers) server.close();
+      proxy.listeners.drain();
+      const deadline = clock.monotonic() + maxMs;
+      const busy = () => [...proxy.listeners.active.values()].some((listener) => listener.connections > 0);
+      while (busy() && clock.monotonic() < deadline)
+        await new Promise<void>((resolve) => clock.after(50, resolve, { unref: true }));
+    },
+    close,
+  };
+}
+
+function openPages(
+  spec: SidecarSpec,
+  proxy: ProxyServer,
+  network: PodNetwork,
+  logLevel: { get(): string; set(level: string): boolean },
+  agent: () => Agent | undefined,
+  quit: () => void,
+): readonly Promise<ServedPage>[] {
+  const path = (port: number) => network.socketPath(spec.podIP, port);
+  const admin = { proxy, logLevel, quit };
+  const app = parseAppMetrics(spec.env.ISTIO_PROMETHEUS_ANNOTATIONS);
+  const isReady = () => proxy.runtime.isReady && agent()?.status().isReady === true;
+  const ready = (): AdminResponse => ({ status: isReady() ? 200 : 503, type: "text/plain", body: "" });
+  const metrics = (): AdminResponse => ({
+    status: 200,
+    type: "text/plain; version=0.0.4",
+    body: proxy.deps.registry.expose(),
+  });
+  const notFound: AdminResponse = { status: 404, type: "text/plain", body: "not found\n" };
+  const pathOf = (target: string) => target.split("?")[0];
+  return [
+    servePage(path(15_000), (method, target) => answerAdmin(admin, method, target)),
+    servePage(path(15_020), async (_method, target) => {
+      switch (pathOf(target)) {
+        case "/healthz/ready":
+          return ready();
+        case "/stats/prometheus":
+        case "/metrics": {
+          const own = metrics();
+          const other = app === undefined ? undefined : await fetchAppMetrics(network, spec.podIP, app);
+          return other === undefined
+            ? own
+            : { ...own, body: `${own.body}${other.endsWith("\n") ? other : `${other}\n`}` };
+        }
+        case "/quitquitquit":
+          quit();
+          return { status: 200, type: "text/plain", body: "OK\n" };
+        default:
+          return notFound;
+      }
+    }),
+    servePage(path(15_021), (_method, target) => (pathOf(target) === "/healthz/ready" ? ready() : notFound)),
+    servePage(path(15_090), (_method, target) => (pathOf(target) === "/stats/prometheus" ? metrics() : notFound)),
+  ];
+}
+
+async function resolveName(network: PodNetwork, name: string, namespace: string): Promise<readonly string[]> {
+  const resolution = await network.resolve(name, namespace);
+  switch (resolution.kind) {
+    case "found":
+      return resolution.addresses;
+    case "unknown":
+      throw new MeshError(`no such name ${name}`, { code: "proxy.upstream.name-not-found", origin: "upstream" });
+    case "external":
+      return (await lookup(name, { all: true, family: 4 })).map(({ address }) => address);
+  }
+}
+
+function readOptional(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return "";
+    throw error;
+  }
+}
+
+/** /logging changes the level while the proxy runs. */
+function levelled(log: Logger, level: () => LogLevel): Logger {
+  const passes = (of: LogLevel) => LEVELS.indexOf(of) >= LEVELS.indexOf(level());
+  return {
+    debug: (message, fields) => void (passes("debug") && log.debug(message, fields)),
+    info: (message, fields) => void (passes("info") && log.info(message, fields)),
+    warn: (message, fields) => void (passes("warn") && log.warn(message, fields)),
+    error: (message, fields) => log.error(message, fields),
+    scope: (name) => levelled(log.scope(name), level),
+  };
+}

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { silentLogger, systemClock } from "@argyle/core";
+import { eventually, tempDir } from "@argyle/testkit";
+import type { Sidecar } from "./sidecar.ts";
+import { startWorker } from "./worker.ts";
+
+test("hosts what the directory says and drains what goes", async (t) => {
+  const directory = tempDir(t);
+  const events: string[] = [];
+  let release: () => void = () => undefined;
+  const spec = (podIP: string) =>
+    JSON.stringify({ podIP, podUid: "u", containerName: "istio-proxy", args: [], env: {}, rootfs: "/", log: "/x" });
+  writeFileSync(join(directory, "10.244.0.1.json"), spec("10.244.0.1"));
+  writeFileSync(join(directory, "10.244.0.9.state"), "{}");
+  const worker = startWorker({
+    directory,
+    clock: systemClock,
+    log: silentLogger,
+    pid: 7,
+    drainMs: 1000,
+    async start(of) {
+      events.push(`start ${of.podIP}`);
+      return {
+        spec: of,
+        drain: () =>
+          new Promise<void>((resolve) => {
+            events.push(`drain ${of.podIP}`);
+            release = resolve;
+          }),
+        close: () => void events.push(`close ${of.podIP}`),
+      } as Partial<Sidecar> as Sidecar;
+    },
+  });
+  const state = (ip: string) =>
+    JSON.parse(readFileSync(join(directory, `${ip}.state`), "utf8")) as { pid: number; state: string };
+  await eventually("running", () =>
+    assert.deepEqual([state("10.244.0.1").pid, state("10.244.0.1").state], [7, "running"]),
+  );
+  assert.equal(existsSync(join(directory, "10.244.0.9.state")), false, "the state of a pod that is gone must go");
+  writeFileSync(join(directory, "10.244.0.2.json"), spec("10.244.0.2"));
+  await eventually("second", () => assert.equal(state("10.244.0.2").state, "running"));
+  rmSync(join(directory, "10.244.0.1.json"));
+  await eventually("draining", () => assert.equal(state("10.244.0.1").state, "draining"));
+  release();
+  await eventually("gone", () => assert.equal(existsSync(join(directory, "10.244.0.1.state")), false));
+  assert.deepEqual(events, ["start 10.244.0.1", "start 10.244.0.2", "drain 10.244.0.1", "close 10.244.0.1"]);
+  const closing = worker.close();
+  release();
+  await closing;
+});

@@ -1,0 +1,146 @@
+/**
+ * Hosts what a directory says: one sidecar per `<podIP>.json`, stopped with draining when the file goes, reported in `<podIP>.state`. The directory is
+ * the whole truth: it is watched, and read again every second in case an event was lost, so a restarted worker hosts again what it finds.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, watch, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Clock, describeError, errnoOf, type Logger, rfc3339, type Timer } from "@argyle/core";
+import type { Sidecar, SidecarSpec } from "./sidecar.ts";
+
+export interface WorkerDeps {
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly pid: number;
+  readonly start: (spec: SidecarSpec) => Promise<Sidecar>;
+  readonly drainMs: number;
+}
+
+export interface Worker {
+  readonly hosted: ReadonlyMap<string, Sidecar>;
+  /** Looks at the directory now. */
+  scan(): void;
+  close(): Promise<void>;
+}
+
+const RESCAN_MS = 1000;
+
+interface Entry {
+  readonly text: string;
+  sidecar: Sidecar | undefined;
+  isStopping: boolean;
+}
+
+export function startWorker(deps: WorkerDeps): Worker {
+  const { directory, clock, log } = deps;
+  const entries = new Map<string, Entry>();
+  const hosted = new Map<string, Sidecar>();
+  let timer: Timer | undefined;
+  let isClosed = false;
+  mkdirSync(directory, { recursive: true });
+
+  const writeState = (podIp: string, state: "running" | "draining") => {
+    const path = join(directory, `${podIp}.state`);
+    writeFileSync(`${path}.tmp`, JSON.stringify({ pid: deps.pid, state, since: rfc3339(clock.now()) }), {
+      mode: 0o600,
+    });
+    renameSync(`${path}.tmp`, path);
+  };
+
+  const host = async (podIp: string, entry: Entry) => {
+    const sidecar = await deps.start(JSON.parse(entry.text) as SidecarSpec);
+    if (entry.isStopping || isClosed) {
+      sidecar.close();
+      return;
+    }
+    entry.sidecar = sidecar;
+    hosted.set(podIp, sidecar);
+    writeState(podIp, "running");
+  };
+
+  const stop = async (podIp: string, entry: Entry) => {
+    entry.isStopping = true;
+    hosted.delete(podIp);
+    if (entry.sidecar !== undefined) {
+      writeState(podIp, "draining");
+      await entry.sidecar.drain(deps.drainMs);
+      entry.sidecar.close();
+    }
+    entries.delete(podIp);
+    rmSync(join(directory, `${podIp}.state`), { force: true });
+    // The file may be back, with a new content, while the old one drained.
+    scan();
+  };
+
+  const scan = () => {
+    if (isClosed) return;
+    const found = new Map<string, string>();
+    for (const name of listNames(directory)) {
+      if (!name.endsWith(".json")) continue;
+      const text = readText(join(directory, name));
+      if (text !== undefined) found.set(name.slice(0, -".json".length), text);
+    }
+    for (const [podIp, entry] of entries) {
+      if (entry.isStopping || found.get(podIp) === entry.text) continue;
+      stop(podIp, entry).catch((error: unknown) =>
+        log.error("cannot stop", { pod: podIp, error: describeError(error) }),
+      );
+    }
+    for (const [podIp, text] of found) {
+      if (entries.has(podIp)) continue;
+      const entry: Entry = { text, sidecar: undefined, isStopping: false };
+      entries.set(podIp, entry);
+      host(podIp, entry).catch((error: unknown) => {
+        log.error("cannot host", { pod: podIp, error: describeError(error) });
+        // Tried again with the next scan.
+        if (entries.get(podIp) === entry) entries.delete(podIp);
+      });
+    }
+    // States of pods that went while no worker ran.
+    for (const name of listNames(directory)) {
+      const podIp = name.slice(0, -".state".length);
+      if (name.endsWith(".state") && !entries.has(podIp)) rmSync(join(directory, name), { force: true });
+    }
+  };
+  const rescan = () => {
+    timer = clock.after(RESCAN_MS, () => {
+      scan();
+      if (!isClosed) rescan();
+    });
+  };
+  const watcher = watch(directory, scan);
+  watcher.on("error", (error) => log.warn("cannot watch the worker directory", { error: describeError(error) }));
+  scan();
+  rescan();
+
+  return {
+    hosted,
+    scan,
+    async close() {
+      isClosed = true;
+      watcher.close();
+      timer?.cancel();
+      const all = [...hosted.values()];
+      await Promise.all(all.map((sidecar) => sidecar.drain(deps.drainMs)));
+      for (const sidecar of all) sidecar.close();
+    },
+  };
+}
+
+function listNames(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
