@@ -2,7 +2,19 @@
  * The data directory: a copy of a template that initdb makes once per version and user. Pods that start at the same time wait for the one that makes it.
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { SPARE_DATABASE } from "./accounts.ts";
@@ -67,12 +79,10 @@ function makeTemplate(template: string, binaries: PostgresBinaries, identity: Id
     "--username=postgres",
   ];
   run([...identity.prefix, binaries.initdb, "-D", fresh, ...options], binaries.env, identity);
-  run(
-    [...identity.prefix, binaries.postgres, "--single", "-D", fresh, "template1"],
-    binaries.env,
-    identity,
-    MAKE_SPARE,
-  );
+  const script = `${fresh}.sql`;
+  writeFileSync(script, MAKE_SPARE);
+  run([...identity.prefix, binaries.postgres, "--single", "-D", fresh, "template1"], binaries.env, identity, script);
+  rmSync(script);
   removeForks(fresh);
   renameSync(fresh, template);
 }
@@ -97,14 +107,22 @@ function takeLock(lock: string): boolean {
   }
 }
 
-function run(argv: readonly string[], env: Readonly<Record<string, string>>, identity?: Identity, input = ""): void {
+/** `inputFile` becomes its standard input: a file, because a program that stops reading a pipe early would be killed for it. */
+function run(
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  identity?: Identity,
+  inputFile = "/dev/null",
+): void {
   const [file = "", ...args] = argv;
+  const input = openSync(inputFile, "r");
   const result = spawnSync(file, args, {
     encoding: "utf8",
-    input,
+    stdio: [input, "pipe", "pipe"],
     env: { PATH: process.env.PATH, LC_ALL: "C", ...env },
     ...(identity?.uid === undefined ? {} : { uid: identity.uid, gid: identity.gid }),
   });
+  closeSync(input);
   if (result.status !== 0) {
     throw new Error(`${argv.join(" ")} failed: ${result.stderr} ${result.error?.message ?? ""}`);
   }

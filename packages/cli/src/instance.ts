@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { homedir, tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { errnoOf, MeshError } from "@argyle/core";
+import { errnoOf, MeshError, sleep, systemClock } from "@argyle/core";
 import { connectSupervisor, type SupervisorClient } from "@argyle/supervisor";
 
 export interface Instance {
@@ -40,29 +40,42 @@ export interface Environment {
 const LONGEST_SUFFIX = 32;
 const MAX_SOCKET_PATH = 103;
 const START_LOCK = "start.lock";
+const STOP_DEADLINE_MS = 20_000;
 
 export function locateInstance(name: string, env: Environment): Instance {
   if (!/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/.test(name)) {
     throw new MeshError(
       `"${name}" can't be the name of an instance: lower-case letters, digits and - only, at most 32`,
-      {
-        code: "usage.instance-name",
-      },
+      { code: "usage.instance-name" },
     );
   }
   const stateRoot =
     env.ARGYLE_STATE_DIR ?? join(env.XDG_STATE_HOME ?? join(env.HOME ?? homedir(), ".local/state"), "argyle");
   const stateDir = join(stateRoot, name);
-  const hash = createHash("sha256").update(stateDir).digest("hex").slice(0, 8);
+  const runDir = readRecord(stateDir)?.runDir ?? chooseRunDir(stateDir, env, 0);
+  return { name, stateDir, runDir, kubeconfig: join(stateDir, "kubeconfig") };
+}
+
+/**
+ * The instance with a run directory of its own for this start. Never the one of an earlier start: the guard of a supervisor that was
+ * killed may still be about to remove that.
+ */
+export function withFreshRunDir(instance: Instance, env: Environment, startedAtMs: number): Instance {
+  return { ...instance, runDir: chooseRunDir(instance.stateDir, env, startedAtMs) };
+}
+
+function chooseRunDir(stateDir: string, env: Environment, startedAtMs: number): string {
+  const hash = createHash("sha256").update(`${stateDir} ${startedAtMs}`).digest("hex").slice(0, 8);
   const candidates = [
     ...(env.XDG_RUNTIME_DIR === undefined ? [] : [join(env.XDG_RUNTIME_DIR, `argyle-${hash}`)]),
     join(tmpdir(), `argyle-${userInfo().uid}`, hash),
     join("/tmp", `argyle-${userInfo().uid}`, hash),
   ];
   const runDir = candidates.find((dir) => dir.length + LONGEST_SUFFIX <= MAX_SOCKET_PATH);
-  if (runDir === undefined)
+  if (runDir === undefined) {
     throw new MeshError("no directory is short enough for unix sockets", { code: "instance.run-dir" });
-  return { name, stateDir, runDir, kubeconfig: join(stateDir, "kubeconfig") };
+  }
+  return runDir;
 }
 
 /** The client of the running supervisor, or undefined when the instance does not run. */
@@ -95,9 +108,9 @@ export function requireKubeconfig(instance: Instance): void {
   });
 }
 
-export function readRecord(instance: Instance): InstanceRecord | undefined {
+export function readRecord(stateDir: string): InstanceRecord | undefined {
   try {
-    return JSON.parse(readFileSync(join(instance.stateDir, "instance.json"), "utf8")) as InstanceRecord;
+    return JSON.parse(readFileSync(join(stateDir, "instance.json"), "utf8")) as InstanceRecord;
   } catch (error) {
     if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
     throw error;
@@ -108,8 +121,26 @@ export function writeRecord(instance: Instance, record: InstanceRecord): void {
   writeFileSync(join(instance.stateDir, "instance.json"), `${JSON.stringify(record, undefined, 1)}\n`);
 }
 
-/** Makes both directories, private to the user; throws when the run directory belongs to somebody else. */
-export function prepareDirectories(instance: Instance): void {
+/** Ends every process of the instance and resolves when nothing is left: the run directory goes last. */
+export async function stopRunning(instance: Instance, supervisor: SupervisorClient): Promise<void> {
+  await supervisor.shutdown();
+  const end = systemClock.monotonic() + STOP_DEADLINE_MS;
+  while (existsSync(instance.runDir)) {
+    if (systemClock.monotonic() > end) {
+      throw new MeshError(`instance ${instance.name} did not stop within ${STOP_DEADLINE_MS / 1000} s`, {
+        code: "instance.stop",
+        advice: `look at ${instance.stateDir}/logs/supervisor.log`,
+      });
+    }
+    await sleep(systemClock, 10);
+  }
+}
+
+/**
+ * Makes both directories, private to the user, and removes the run directory of an earlier start that ended with the machine.
+ * Throws when the run directory's parent belongs to somebody else.
+ */
+export function prepareDirectories(instance: Instance, earlierRunDir: string | undefined): void {
   mkdirSync(instance.stateDir, { recursive: true, mode: 0o700 });
   mkdirSync(join(instance.stateDir, "logs"), { recursive: true });
   const parent = dirname(instance.runDir);
@@ -121,7 +152,7 @@ export function prepareDirectories(instance: Instance): void {
       advice: "set XDG_RUNTIME_DIR to a directory of your own",
     });
   }
-  rmSync(instance.runDir, { recursive: true, force: true });
+  if (earlierRunDir !== undefined) rmSync(earlierRunDir, { recursive: true, force: true });
   mkdirSync(instance.runDir, { recursive: true, mode: 0o700 });
 }
 

@@ -2,7 +2,7 @@
 import { formatFlags, formatProblems, parseOptions } from "@argyle/core";
 import { type Command, GLOBAL_FLAGS } from "../command.ts";
 import { EXIT, usageError } from "../exit.ts";
-import { requireRunning } from "../instance.ts";
+import { requireRunning, stopRunning } from "../instance.ts";
 
 export const down: Command = {
   name: "down",
@@ -13,7 +13,7 @@ export const down: Command = {
     if (!options.ok) throw usageError(formatProblems(options.error));
     const supervisor = await requireRunning(instance);
     try {
-      await supervisor.shutdown();
+      await stopRunning(instance, supervisor);
     } finally {
       supervisor.close();
     }

@@ -2,7 +2,7 @@
 import { formatFlags, formatProblems, parseOptions } from "@argyle/core";
 import { type Command, GLOBAL_FLAGS } from "../command.ts";
 import { EXIT, usageError } from "../exit.ts";
-import { findRunning, resetState } from "../instance.ts";
+import { findRunning, resetState, stopRunning } from "../instance.ts";
 
 export const reset: Command = {
   name: "reset",
@@ -13,7 +13,7 @@ export const reset: Command = {
     if (!options.ok) throw usageError(formatProblems(options.error));
     const supervisor = await findRunning(instance);
     if (supervisor !== undefined) {
-      await supervisor.shutdown();
+      await stopRunning(instance, supervisor);
       supervisor.close();
     }
     resetState(instance);

@@ -17,7 +17,7 @@ export const shell: Command = {
     const options = parseOptions(argv, GLOBAL_FLAGS);
     if (!options.ok) throw usageError(formatProblems(options.error));
     (await requireRunning(context.instance)).close();
-    const record = readRecord(context.instance);
+    const record = readRecord(context.instance.stateDir);
     const kubectl = findKubectl(context.env);
     const path = [writeCommands(context), ...(kubectl === undefined ? [] : [dirname(kubectl)]), context.env.PATH ?? ""];
     const env = {

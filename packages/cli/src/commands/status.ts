@@ -53,7 +53,7 @@ export async function printStatus(
       pssBytes: entry.state === "running" ? readTreeMemory(entry.pid).reduce((sum, p) => sum + p.pssBytes, 0) : 0,
     }),
   );
-  const record = readRecord(context.instance);
+  const record = readRecord(context.instance.stateDir);
   const pssBytes = processes.reduce((sum, p) => sum + p.pssBytes, 0);
   if (form === "json") {
     context.terminal.out(

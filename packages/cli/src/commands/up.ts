@@ -23,7 +23,9 @@ import {
   prepareDirectories,
   readRecord,
   resetState,
+  stopRunning,
   takeStartLock,
+  withFreshRunDir,
   writeRecord,
 } from "../instance.ts";
 import { createPhases } from "../phases.ts";
@@ -49,12 +51,14 @@ export const up: Command = {
   name: "up",
   summary: "start the mesh and the demo (what npm start does)",
   usage: `argyle up [flags]\n\n${formatFlags(FLAGS)}`,
-  async run(argv, context) {
+  async run(argv, located) {
     const options = parseOptions(argv, FLAGS);
     if (!options.ok) throw usageError(formatProblems(options.error));
     const { flags } = options.value;
-    const running = await findRunning(context.instance);
-    if (running !== undefined) return followRunning(running, flags.detach === true, context);
+    const running = await findRunning(located.instance);
+    if (running !== undefined) return followRunning(running, flags.detach === true, located);
+    const instance = withFreshRunDir(located.instance, located.env, systemClock.now());
+    const context: CommandContext = { ...located, instance };
 
     const abort = new AbortController();
     const onSignal = () => abort.abort(new MeshError("interrupted", { code: "interrupted" }));
@@ -67,7 +71,7 @@ export const up: Command = {
       const started = performance.now();
       supervisor = await startInstance(context, flags, abort.signal);
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      const record = readRecord(context.instance);
+      const record = readRecord(context.instance.stateDir);
       if (record !== undefined)
         context.terminal.out(describeUrls(context.instance, record, seconds, flags.demo ?? "sock-shop"));
       release();
@@ -99,8 +103,8 @@ async function startInstance(
   const { instance, terminal, env } = context;
   const phases = createPhases(terminal);
   checkDisk(instance);
-  prepareDirectories(instance);
-  const previous = readRecord(instance);
+  const previous = readRecord(instance.stateDir);
+  prepareDirectories(instance, previous?.runDir);
   const record: InstanceRecord = {
     version: ARGYLE_VERSION,
     checkout: checkoutDirectory(),
@@ -240,7 +244,7 @@ async function stopInstance(supervisor: SupervisorClient | undefined, context: C
   context.terminal.note("\nstopping …\n");
   const started = performance.now();
   try {
-    await supervisor.shutdown();
+    await stopRunning(context.instance, supervisor);
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== "supervisor.unreachable") throw error;
   }
@@ -254,7 +258,7 @@ async function followRunning(
   isDetached: boolean,
   context: CommandContext,
 ): Promise<number> {
-  const record = readRecord(context.instance);
+  const record = readRecord(context.instance.stateDir);
   try {
     if (record !== undefined && (record.version !== ARGYLE_VERSION || record.checkout !== checkoutDirectory())) {
       throw new MeshError(

@@ -49,7 +49,7 @@ export function secureDownstream(
       secureContext: cached.context,
       requestCert: cached.hasValidation,
       rejectUnauthorized: false,
-      ...(tls.alpn.length === 0 ? {} : { ALPNProtocols: encodeAlpn(tls.alpn.filter((name) => name !== "h2")) }),
+      ...(tls.alpn.length === 0 ? {} : { ALPNCallback: chooseAlpn(tls.alpn) }),
     } as ConstructorParameters<typeof TLSSocket>[1]);
     const fail = (reason: string) => {
       clearTimeout(timer);
@@ -110,9 +110,12 @@ export function secureDownstream(
   });
 }
 
-/** The wire form of the list: TLSSocket, unlike tls.createServer, takes only that. */
-function encodeAlpn(protocols: readonly string[]): Buffer {
-  return Buffer.concat(
-    protocols.map((name) => Buffer.concat([Buffer.from([name.length]), Buffer.from(name, "latin1")])),
-  );
+/**
+ * Our first protocol that the client offers. Without a common one Envoy goes on without ALPN; Node would end the handshake,
+ * so the client's first is confirmed: the filter chain was chosen by what it offered, which is all that depends on it.
+ * HTTP/2 is not chosen before there is a codec for it.
+ */
+function chooseAlpn(ours: readonly string[]): (offer: { readonly protocols: readonly string[] }) => string | undefined {
+  const accepted = ours.filter((name) => name !== "h2");
+  return ({ protocols }) => accepted.find((name) => protocols.includes(name)) ?? protocols[0];
 }
