@@ -102,7 +102,8 @@ function fail(error: unknown): void {
 /** Also waits until the server answers. */
 async function makeAccounts(socket: string): Promise<void> {
   const deadline = performance.now() + READY_WITHIN_MS;
-  const statements = accountStatements(accountsFrom(process.env));
+  // What is there already is no error that belongs into the log.
+  const statements = ["SET log_min_messages = panic", ...accountStatements(accountsFrom(process.env))];
   for (;;) {
     try {
       await runStatements(socket, statements, ALREADY_THERE);

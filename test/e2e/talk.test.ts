@@ -123,8 +123,18 @@ for (const { name, dir, skip } of DIRECTORIES) {
         "2-traffic-management/mirorring/mirror-v2.yaml",
         "2-traffic-management/mirorring/mirror-v2-virtual-service.yaml",
       );
-      const logOf = (deployment: string) =>
-        cluster.kubectl("-n", "sock-shop", "logs", `deploy/${deployment}`, "-c", "front-end", "--tail=-1");
+      // By label and not by deployment: both deployments select `name: front-end`, and kubectl would take the first pod of either.
+      const logOf = (version: string) =>
+        cluster.kubectl(
+          "-n",
+          "sock-shop",
+          "logs",
+          "-l",
+          `name=front-end,version=${version}`,
+          "-c",
+          "front-end",
+          "--tail=-1",
+        );
       await settlesOn("v1");
       await eventually("a marked request is mirrored", async () => {
         const marker = `mirror-${Math.random().toString(36).slice(2)}`;
@@ -132,12 +142,12 @@ for (const { name, dir, skip } of DIRECTORIES) {
         await eventually(
           "the marker is in the log of v2",
           async () => {
-            assert.equal((await logOf("front-end-v2")).split(marker).length - 1, 5);
+            assert.equal((await logOf("v2")).split(marker).length - 1, 5);
           },
           2000,
         );
-        assert.equal((await logOf("front-end")).split(marker).length - 1, 5);
-        assert.match((await logOf("front-end-v2")).split("\n").find((line) => line.includes(marker)) ?? "", /-shadow/);
+        assert.equal((await logOf("v1")).split(marker).length - 1, 5);
+        assert.match((await logOf("v2")).split("\n").find((line) => line.includes(marker)) ?? "", /-shadow/);
       });
     });
 

@@ -12,12 +12,14 @@ import { readHostFacts, startNodeAgent } from "./node-agent.ts";
 import type { Kubelet, KubeletOptions } from "./options.ts";
 import { createPodIpAllocator } from "./pod-ip.ts";
 import { createPodStateStore } from "./pod-state-file.ts";
-import { createPodWorkers } from "./pod-workers.ts";
+import { createPodWorkers, type PodWorkers } from "./pod-workers.ts";
 import { createProcessRunner } from "./process-runner.ts";
 import { createProxyRunner } from "./proxy-runner.ts";
 import { startResourceSampler } from "./resource-sampler.ts";
 import { startKubeletServer } from "./server.ts";
 import { createStatusWriter } from "./status-writer.ts";
+import { createStreamHandlers } from "./streaming/pod-streams.ts";
+import { createUpgradeListener } from "./streaming/upgrade.ts";
 
 /** Resolves when the node is registered and the pods of the API server are being worked on. */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
@@ -45,7 +47,9 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const recorder = createEventRecorder({ client, clock, log, component: "kubelet", host: nodeName });
   const statuses = createStatusWriter(client, clock, log);
   const facts = readHostFacts(nodeName, options.hostIP ?? "127.0.0.1");
-  const proxies = createProxyRunner(runDir, clock, (podIP, state) => workers.onProxyState(podIP, state));
+  // What the proxy workers already host is told while we start; adoption reads those states itself.
+  let onProxyState: PodWorkers["onProxyState"] = () => undefined;
+  const proxies = createProxyRunner(runDir, clock, (podIP, state) => onProxyState(podIP, state));
   const context: KubeletContext = {
     options,
     log,
@@ -64,6 +68,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     }),
   };
   const workers = createPodWorkers(context);
+  onProxyState = (podIP, state) => workers.onProxyState(podIP, state);
   const informers = [pods, configMaps, secrets, services];
   await Promise.all(informers.map(({ synced }) => synced));
   const sampler = startResourceSampler(
@@ -85,7 +90,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
           nodeName,
           clock,
           log,
-          upgrade: () => false,
+          upgrade: createUpgradeListener(createStreamHandlers(workers, context)),
         });
   const port = server?.port ?? 0;
   const agent = await startNodeAgent(facts, port, client, clock, log);

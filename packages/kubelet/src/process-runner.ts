@@ -106,6 +106,7 @@ function accepts(path: string): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    socket.on("error", (error) => resolve(!("code" in error && error.code === "ECONNREFUSED")));
+    // ENOENT: a link (postgres) whose socket is gone.
+    socket.on("error", (error) => resolve(!("code" in error && /^(ECONNREFUSED|ENOENT)$/.test(String(error.code)))));
   });
 }

@@ -192,7 +192,8 @@ const VALID_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 // Characters above 0xff would be cut to their low byte when written as latin1, so they are refused, not silently turned into CR or LF.
 const VALID_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
-function checkField(name: string, value: string): void {
+/** Throws codec.header.invalid for what no field may hold; every HeaderBlock calls it before it takes a field. */
+export function checkField(name: string, value: string): void {
   if (VALID_NAME.test(name) && VALID_VALUE.test(value)) return;
   throw new MeshError(`header ${JSON.stringify(name)}: ${JSON.stringify(value)} cannot be sent`, {
     code: "codec.header.invalid",

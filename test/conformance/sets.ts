@@ -1,0 +1,31 @@
+/** The sets we can replay, by the name of their folder. */
+import { replay as envoyRouterCheck } from "./envoy-router-check.ts";
+import { replay as envoyVectors } from "./envoy-vectors.ts";
+import { replay as istioSimulation } from "./istio-simulation.ts";
+import { replay as istioValidation } from "./istio-validation.ts";
+import { replay as llhttp } from "./llhttp.ts";
+import {
+  gatewayApi,
+  istioAnalyzers,
+  istioAuthzGoldens,
+  istioJwt,
+  istioSecurity,
+  promqltest,
+  ratelimit,
+} from "./not-built.ts";
+import type { Replay } from "./replay.ts";
+
+export const SETS: Readonly<Record<string, Replay>> = {
+  "envoy-router-check": envoyRouterCheck,
+  "envoy-vectors": envoyVectors,
+  "gateway-api": gatewayApi,
+  "istio-analyzers": istioAnalyzers,
+  "istio-authz-goldens": istioAuthzGoldens,
+  "istio-jwt": istioJwt,
+  "istio-security": istioSecurity,
+  "istio-simulation": istioSimulation,
+  "istio-validation": istioValidation,
+  llhttp,
+  promqltest,
+  ratelimit,
+};
