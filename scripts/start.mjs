@@ -2,7 +2,7 @@
 // Node built-ins only, since nothing is installed yet when a newcomer types `npm start` or `npm test`.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -41,6 +41,8 @@ function checkNode() {
 
 /** Runs `npm ci` when there is no install or the lockfile is another one. A developer's install keeps its test tools. */
 function install() {
+  // A linked node_modules belongs to another checkout: installing here would take it apart there.
+  if (lstatSync(join(root, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink()) return;
   const lockfile = join(root, "package-lock.json");
   const stamp = join(root, "node_modules/.argyle-install");
   const hash = createHash("sha256").update(readFileSync(lockfile)).digest("hex");

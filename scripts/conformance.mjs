@@ -1,0 +1,84 @@
+// npm run conformance -- DIR [--only SET] [--json]: replays peer data (each sub-folder of DIR is a set) against our packages.
+// With --json one line a case: {set, id, result: "pass"|"fail"|"n/a", why}; else the failing cases, a summary line a set and a total.
+// Exit code 0 when nothing failed, 1 when a case failed, 2 on usage.
+import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { build } from "esbuild";
+import { buildAll, workspaceAliases } from "./build.mjs";
+
+const root = resolve(fileURLToPath(import.meta.url), "../..");
+
+function usage(problem) {
+  console.error(`${problem}\nusage: npm run conformance -- DIR [--only SET]… [--json]`);
+  process.exit(2);
+}
+
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { only: { type: "string", multiple: true }, json: { type: "boolean", default: false } },
+    });
+    if (positionals.length !== 1) return usage("give one folder");
+    const dir = resolve(positionals[0]);
+    if (!existsSync(dir) || !statSync(dir).isDirectory()) return usage(`${dir} is not a folder`);
+    return { dir, only: values.only, isJson: values.json };
+  } catch (error) {
+    return usage(error.message);
+  }
+}
+
+const { dir, only, isJson } = readArguments();
+await buildAll();
+const out = join(root, "dist/conformance", String(process.pid));
+mkdirSync(out, { recursive: true });
+let failed = false;
+try {
+  await build({
+    entryPoints: [join(root, "test/conformance/replay.ts")],
+    outfile: join(out, "replay.mjs"),
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    packages: "external",
+    alias: workspaceAliases(),
+    sourcemap: "linked",
+    logLevel: "error",
+    define: { __ARGYLE_ROOT__: JSON.stringify(root) },
+    banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
+  });
+  const { replayFolder, setsIn } = await import(pathToFileURL(join(out, "replay.mjs")).href);
+  const found = setsIn(dir);
+  const wrong = (only ?? []).filter((set) => !found.includes(set));
+  if (wrong.length > 0) usage(`${dir} holds no set ${wrong.join(", ")}; it has ${found.join(", ")}`);
+  failed = await report(replayFolder(dir, only ?? found));
+} finally {
+  rmSync(out, { recursive: true, force: true });
+}
+// Written lines may still be in the pipe: the code is set and the process left to end.
+process.exitCode = failed ? 1 : 0;
+
+/** Prints every case; true when one failed. */
+async function report(cases) {
+  const totals = new Map();
+  for await (const one of cases) {
+    const tally = totals.get(one.set) ?? { pass: 0, fail: 0, "n/a": 0 };
+    tally[one.result] += 1;
+    totals.set(one.set, tally);
+    if (isJson) console.log(JSON.stringify({ set: one.set, id: one.id, result: one.result, why: one.why }));
+    else if (one.result === "fail") console.log(`FAIL ${one.set}: ${one.id}\n     ${one.why.replaceAll("\n", "\n     ")}`);
+  }
+  const sum = { pass: 0, fail: 0, "n/a": 0 };
+  for (const tally of totals.values()) for (const key of Object.keys(sum)) sum[key] += tally[key];
+  if (!isJson) {
+    const width = Math.max(...[...totals.keys(), "total"].map((name) => name.length));
+    for (const [name, tally] of [...totals, ["total", sum]]) {
+      const cells = Object.entries(tally).map(([key, count]) => `${String(count).padStart(5)} ${key}`);
+      console.log(`${name.padEnd(width)} ${cells.join(" ")}`);
+    }
+  }
+  return sum.fail > 0;
+}
