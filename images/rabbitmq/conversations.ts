@@ -38,10 +38,11 @@ async function drain(channel: Channel, queue: string): Promise<string> {
 export const CONVERSATIONS: readonly Conversation[] = [
   {
     name: "default exchange, counts, purge",
-    async hold({ channel, say }) {
-      const ch = await channel();
+    async hold({ confirmChannel, say }) {
+      const ch = await confirmChannel();
       await ch.assertQueue("q1", { exclusive: true });
       for (const text of ["a", "b", "c"]) ch.sendToQueue("q1", bytes(text));
+      await ch.waitForConfirms();
       const { messageCount, consumerCount } = await ch.checkQueue("q1");
       say(`${messageCount} ${consumerCount}`);
       const first = await ch.get("q1");
@@ -235,7 +236,29 @@ export const CONVERSATIONS: readonly Conversation[] = [
       }
       say(`deleted ${(await setup.deleteQueue("none")).messageCount}`);
     },
-    lines: [],
+    lines: [
+      "Operation failed: QueueDeclare; 404 (NOT-FOUND) with message \"NOT_FOUND - no queue 'none' in vhost '/'\"",
+      "Operation failed: ExchangeDeclare; 404 (NOT-FOUND) with message \"NOT_FOUND - no exchange 'none' in vhost '/'\"",
+      "no failure",
+      "Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 'f1' in vhost '/': received none but current is the value '1000' of type 'short'\"",
+      "Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 'f1' in vhost '/': received '2000' but current is '1000'\"",
+      "Operation failed: QueueDeclare; 405 (RESOURCE-LOCKED) with message \"RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'f1' in vhost '/'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.\"",
+      "Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - invalid arg 'x-message-ttl' for queue 'f2' in vhost '/': {value_negative,-1}\"",
+      "Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - invalid arg 'x-expires' for queue 'f2' in vhost '/': {value_zero,0}\"",
+      "Operation failed: QueueDeclare; 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - invalid arg 'x-message-ttl' for queue 'f2' in vhost '/': \"expected integer, got longstr\"\"",
+      "Operation failed: QueueDeclare; 403 (ACCESS-REFUSED) with message \"ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'\"",
+      "Operation failed: ExchangeDeclare; 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'fx' in vhost '/': received 'fanout' but current is 'direct'\"",
+      "Operation failed: ExchangeDeclare; 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - inequivalent arg 'durable' for exchange 'fx' in vhost '/': received 'true' but current is 'false'\"",
+      "Operation failed: ExchangeDeclare; 403 (ACCESS-REFUSED) with message \"ACCESS_REFUSED - exchange name 'amq.mine' contains reserved prefix 'amq.*'\"",
+      "Operation failed: ExchangeDelete; 403 (ACCESS-REFUSED) with message \"ACCESS_REFUSED - deletion of system exchange 'amq.direct' in vhost '/' not allowed\"",
+      "Operation failed: QueueBind; 404 (NOT-FOUND) with message \"NOT_FOUND - no exchange 'none' in vhost '/'\"",
+      "Operation failed: QueueBind; 404 (NOT-FOUND) with message \"NOT_FOUND - no queue 'none' in vhost '/'\"",
+      'Operation failed: QueueBind; 403 (ACCESS-REFUSED) with message "ACCESS_REFUSED - operation not permitted on the default exchange"',
+      "Operation failed: BasicConsume; 404 (NOT-FOUND) with message \"NOT_FOUND - no queue 'none' in vhost '/'\"",
+      "Operation failed: BasicGet; 404 (NOT-FOUND) with message \"NOT_FOUND - no queue 'none' in vhost '/'\"",
+      "Operation failed: QueuePurge; 404 (NOT-FOUND) with message \"NOT_FOUND - no queue 'none' in vhost '/'\"",
+      "deleted 0",
+    ],
   },
   {
     name: "failures that end a channel later",
@@ -261,7 +284,13 @@ export const CONVERSATIONS: readonly Conversation[] = [
       await broken((ch) => ch.sendToQueue("q", bytes("x"), { expiration: "12s" }));
       await broken((ch) => ch.sendToQueue("q", bytes("x"), { userId: "somebody" }));
     },
-    lines: [],
+    lines: [
+      "Channel closed by server: 404 (NOT-FOUND) with message \"NOT_FOUND - no exchange 'none' in vhost '/'\"",
+      'Channel closed by server: 406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - unknown delivery tag 1"',
+      "Channel closed by server: 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - invalid expiration 'soon': no_integer\"",
+      'Channel closed by server: 406 (PRECONDITION-FAILED) with message "PRECONDITION_FAILED - invalid expiration \'12s\': {leftover_string,"s"}"',
+      "Channel closed by server: 406 (PRECONDITION-FAILED) with message \"PRECONDITION_FAILED - user_id property set to 'somebody' but authenticated user was 'guest'\"",
+    ],
   },
   {
     name: "failures of a connection",
@@ -293,7 +322,12 @@ export const CONVERSATIONS: readonly Conversation[] = [
       }
       await lines(4);
     },
-    lines: [],
+    lines: [
+      "Connection closed: 503 (COMMAND-INVALID) with message \"COMMAND_INVALID - unknown exchange type 'pyramid'\"",
+      "Connection closed: 530 (NOT-ALLOWED) with message \"NOT_ALLOWED - attempt to reuse consumer tag 't'\"",
+      'Handshake terminated by server: 403 (ACCESS-REFUSED) with message "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. For details see the broker logfile."',
+      "Expected ConnectionOpenOk; got <ConnectionClose channel:0>",
+    ],
   },
   {
     name: "exclusive queues and consumers",
@@ -312,7 +346,13 @@ export const CONVERSATIONS: readonly Conversation[] = [
       await failure(channel().then((other) => other.checkQueue("e2")));
       say("done");
     },
-    lines: [],
+    lines: [
+      "Operation failed: QueueDeclare; 405 (RESOURCE-LOCKED) with message \"RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'e1' in vhost '/'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.\"",
+      "Operation failed: BasicConsume; 403 (ACCESS-REFUSED) with message \"ACCESS_REFUSED - queue 'e2' in vhost '/' in exclusive use\"",
+      "Operation failed: QueueDeclare; 404 (NOT-FOUND) with message \"NOT_FOUND - no queue 'e1' in vhost '/'\"",
+      "Operation failed: QueueDeclare; 404 (NOT-FOUND) with message \"NOT_FOUND - no queue 'e2' in vhost '/'\"",
+      "done",
+    ],
   },
   {
     name: "a deleted queue tells its consumers",

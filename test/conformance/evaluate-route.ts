@@ -11,6 +11,7 @@ import {
   type RequestView,
 } from "../../packages/proxy/src/config/header-matcher.ts";
 import { applyHeaderMutation, type HeaderMutation } from "../../packages/proxy/src/config/header-mutation.ts";
+import type { PerFilterConfig } from "../../packages/proxy/src/config/per-filter-config.ts";
 import type { RouteAction } from "../../packages/proxy/src/config/route-action.ts";
 import {
   compileRouteTable,
@@ -41,6 +42,8 @@ export interface RouteAnswer {
   readonly foundHost: string;
   readonly routeName: string;
   readonly action: RouteAction | undefined;
+  /** typed_per_filter_config of the route, else of the virtual host, by kind. */
+  readonly filters: readonly PerFilterConfig[];
   /** After rewrites. */
   readonly path: string;
   readonly authority: string;
@@ -71,6 +74,7 @@ export function evaluateRoute(config: object, request: HttpRequest, input: Route
     foundHost: "",
     routeName: "",
     action: undefined,
+    filters: [],
     path: "",
     authority: "",
     location: "",
@@ -85,7 +89,11 @@ export function evaluateRoute(config: object, request: HttpRequest, input: Route
     return { ...found, kind: "tls-required", status: 301, location: `https://${request.authority}${request.path}` };
   const route = findRoute(host, request, random);
   if (route === undefined) return found;
-  const named: RouteAnswer = { ...found, routeName: route.name };
+  const named: RouteAnswer = {
+    ...found,
+    routeName: route.name,
+    filters: [...route.filterConfigs.values(), ...host.filterConfigs.values()],
+  };
   const { action } = route;
   switch (action.kind) {
     case "redirect": {

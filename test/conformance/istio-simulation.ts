@@ -61,11 +61,14 @@ async function* callCases(one: SimulationCase): AsyncGenerator<Case> {
   }
 }
 
+/** Istio's harness gives its configuration no domain: there a short host name becomes `name.namespace`, here as on a cluster the whole name. */
 function compare(got: Outcome, want: Expectation): Verdict {
   const out = [...difference("error", got.error ?? "", want.error ?? "")];
-  for (const field of FIELDS)
-    if (want[field] !== undefined || want.strict === true)
-      out.push(...difference(field, got[field] ?? "", want[field] ?? ""));
+  for (const field of FIELDS) {
+    if (want[field] === undefined && want.strict !== true) continue;
+    const isShortName = field === "cluster" && got.cluster?.replace(".svc.cluster.local", "") === want.cluster;
+    if (!isShortName) out.push(...difference(field, got[field] ?? "", want[field] ?? ""));
+  }
   if (got.answer !== undefined) out.push(...got.answer.problems);
   return out;
 }
@@ -77,6 +80,7 @@ function inputs(one: SimulationCase): readonly KubeObject[] {
 function missingIn(one: SimulationCase): string | undefined {
   if (one.extraConfigsGo !== undefined && one.extraConfigsGo !== null)
     return "the case has objects that are written in Go only";
+  if (one.proxy.metadata?.DNSAutoAllocate === true) return "automatic addresses of ServiceEntries (DNS_AUTO_ALLOCATE)";
   return missingKinds(inputs(one));
 }
 

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSchemas, type KubeObject, validateIstio } from "@argyle/kube-types";
 import { type Case, judge, type Verdict } from "./case.ts";
+import { decodeGoLiteral } from "./go-literals.ts";
 import type { PeerFolder } from "./peer-folder.ts";
 import { repositoryRoot } from "./repository-root.ts";
 
@@ -18,7 +19,10 @@ interface ValidationCase {
 
 export async function* replay(dir: PeerFolder): AsyncGenerator<Case> {
   const schemas = createSchemas(JSON.parse(readFileSync(join(repositoryRoot, "dist/assets/schemas.json"), "utf8")));
-  const verdictOf = ({ resource, expect }: ValidationCase): Verdict => {
+  const verdictOf = ({ resource: literal, expect }: ValidationCase): Verdict => {
+    const decoded = decodeGoLiteral(literal);
+    if ("missing" in decoded) return decoded;
+    const resource = decoded.value as KubeObject;
     const { apiVersion, kind } = resource;
     if (schemas.fieldAt(apiVersion, kind) === undefined)
       return { missing: `the kind ${apiVersion} ${kind} is not served` };
@@ -39,7 +43,7 @@ export async function* replay(dir: PeerFolder): AsyncGenerator<Case> {
   for (const file of dir.files(".json")) {
     for (const one of dir.json(file) as readonly ValidationCase[]) {
       const { kind, metadata } = one.resource;
-      yield await judge(one.id ?? `${one.source} ${kind}/${metadata.name}`, () => verdictOf(one));
+      yield await judge(one.id ?? `${one.source} ${kind}/${String(metadata.name)}`, () => verdictOf(one));
     }
   }
 }

@@ -1,6 +1,7 @@
 /** The sets we can replay, by the name of their folder. */
 import { replay as envoyRouterCheck } from "./envoy-router-check.ts";
 import { replay as envoyVectors } from "./envoy-vectors.ts";
+import { replay as istioEcho } from "./istio-echo.ts";
 import { replay as istioSimulation } from "./istio-simulation.ts";
 import { replay as istioValidation } from "./istio-validation.ts";
 import { replay as llhttp } from "./llhttp.ts";
@@ -21,6 +22,7 @@ export const SETS: Readonly<Record<string, Replay>> = {
   "gateway-api": gatewayApi,
   "istio-analyzers": istioAnalyzers,
   "istio-authz-goldens": istioAuthzGoldens,
+  "istio-echo": istioEcho,
   "istio-jwt": istioJwt,
   "istio-security": istioSecurity,
   "istio-simulation": istioSimulation,

@@ -4,11 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { eventually } from "@argyle/testkit";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { type Shop, startShop } from "../../demo/sock-shop/front-end/test/shop.ts";
+import { createStatistics } from "../../images/loadtest/statistics.ts";
+import { startSwarm } from "../../images/loadtest/swarm.ts";
+import { createWebServer } from "../../images/loadtest/web-server.ts";
 import { launchBrowser, withoutBrowser } from "../browser.ts";
 import { auditPage } from "../browser-audit.ts";
 
@@ -354,6 +358,41 @@ describe("the shop in a browser", { skip: withoutBrowser }, () => {
     assert.equal((await page.goto(`${shop.v1}/blog.html`))?.status(), 404);
     await page.getByRole("heading", { name: "There is no such page" }).waitFor();
     await look("not-found");
+  });
+
+  test("the load test's live page shows what its customers do", async () => {
+    const statistics = createStatistics(() => performance.now());
+    const swarm = startSwarm(
+      {
+        host: shop.v1,
+        users: 2,
+        spawnRate: 10,
+        thinkMs: [10, 30],
+        runTimeMs: undefined,
+        maxRequests: undefined,
+        timeoutMs: 2000,
+        account: undefined,
+      },
+      statistics,
+    );
+    const ticker = setInterval(() => statistics.tick(swarm.users()), 100);
+    const web = createWebServer(shop.v1, statistics, swarm);
+    await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
+    try {
+      await page.goto(`http://127.0.0.1:${(web.address() as AddressInfo).port}/`);
+      await page.getByRole("cell", { name: "POST /orders" }).waitFor();
+      await page.getByLabel("Customers").fill("4");
+      await page.getByRole("button", { name: "Apply" }).click();
+      await page.getByText("Applied").waitFor();
+      await eventually("four customers", () => assert.equal(swarm.users(), 4));
+      await look("loadtest");
+    } finally {
+      clearInterval(ticker);
+      await swarm.stop();
+      web.closeAllConnections();
+      web.close();
+    }
+    assert.deepEqual(statistics.report().failures, []);
   });
 
   test("sessions down: the shop is open, accounts say that they are out of reach", async () => {

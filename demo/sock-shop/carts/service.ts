@@ -3,10 +3,12 @@
  * Differences, mends: quantities and prices that make no sense are 400, and an unknown item is 404 instead of an empty answer.
  */
 import { createService, HttpError, type Service } from "@sock-shop/kit";
-import type { CartStore } from "./store.ts";
+import { type CartStore, type Item, MAX_QUANTITY } from "./store.ts";
 
-const MAX_QUANTITY = 1_000_000;
 const MAX_ID = 200;
+const MAX_PRICE = 1_000_000;
+/** What PostgreSQL can't keep as it is: NUL, and halves of a character. */
+const UNSTORABLE = /[\0\p{Surrogate}]/u;
 
 export function createCartsService(store: CartStore, log?: (line: string) => void): Service {
   return createService({
@@ -50,7 +52,7 @@ export function createCartsService(store: CartStore, log?: (line: string) => voi
             quantity: readQuantity(body.quantity ?? 1),
             unitPrice: readPrice(body.unitPrice ?? 0),
           };
-          return { status: 201, json: await store.add(readId(params.customerId), item) };
+          return { status: 201, json: await addTo(store, readId(params.customerId), item) };
         },
       },
       {
@@ -108,6 +110,12 @@ export function createCartsService(store: CartStore, log?: (line: string) => voi
   });
 }
 
+async function addTo(store: CartStore, customerId: string, item: Omit<Item, "id">): Promise<Item> {
+  const added = await store.add(customerId, item);
+  if (added === undefined) throw new HttpError(400, `a cart holds at most ${MAX_QUANTITY} of one item`);
+  return added;
+}
+
 function fieldsOf(body: unknown): Readonly<Record<string, unknown>> {
   if (typeof body !== "object" || body === null || Array.isArray(body))
     throw new HttpError(400, "the body must be a JSON object");
@@ -115,7 +123,7 @@ function fieldsOf(body: unknown): Readonly<Record<string, unknown>> {
 }
 
 function readId(value: unknown): string {
-  if (typeof value !== "string" || value === "" || value.length > MAX_ID || value.includes("\0"))
+  if (typeof value !== "string" || value === "" || value.length > MAX_ID || UNSTORABLE.test(value))
     throw new HttpError(400, "an id is missing or malformed");
   return value;
 }
@@ -128,7 +136,7 @@ function readQuantity(value: unknown): number {
 }
 
 function readPrice(value: unknown): number {
-  if (typeof value !== "number" || !Number.isFinite(value) || value < 0)
-    throw new HttpError(400, "unitPrice must be a number of at least 0");
+  if (typeof value !== "number" || !Number.isFinite(value) || value < 0 || value > MAX_PRICE)
+    throw new HttpError(400, `unitPrice must be a number from 0 to ${MAX_PRICE}`);
   return value;
 }

@@ -18,8 +18,8 @@ export interface Cart {
 export interface CartStore {
   cart(customerId: string): Promise<Cart>;
   item(customerId: string, itemId: string): Promise<Item | undefined>;
-  /** Adds to what is there already. */
-  add(customerId: string, item: Omit<Item, "id">): Promise<Item>;
+  /** Adds to what is there already; undefined, and nothing done, when that would be more than MAX_QUANTITY. */
+  add(customerId: string, item: Omit<Item, "id">): Promise<Item | undefined>;
   /** Sets the quantity (and the price, if given); an item that is not there is added. */
   set(
     customerId: string,
@@ -27,7 +27,7 @@ export interface CartStore {
   ): Promise<void>;
   removeItem(customerId: string, itemId: string): Promise<boolean>;
   remove(customerId: string): Promise<void>;
-  /** Moves everything from one cart into another; quantities of the same sock add up. */
+  /** Moves everything from one cart into another; quantities of the same sock add up, to MAX_QUANTITY at most. */
   merge(fromCustomerId: string, toCustomerId: string): Promise<void>;
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -46,8 +46,14 @@ CREATE TABLE cart_item (
 );`,
 ];
 
-const ADD = `INSERT INTO cart_item (id, customer_id, item_id, quantity, unit_price) VALUES ($1, $2, $3, $4, $5)
-  ON CONFLICT (customer_id, item_id) DO UPDATE SET quantity = cart_item.quantity + excluded.quantity RETURNING *`;
+/** Of one item in one cart. */
+export const MAX_QUANTITY = 1_000_000;
+
+const INSERT = "INSERT INTO cart_item (id, customer_id, item_id, quantity, unit_price) VALUES ($1, $2, $3, $4, $5)";
+const ADD = `${INSERT} ON CONFLICT (customer_id, item_id) DO UPDATE SET quantity = cart_item.quantity + excluded.quantity
+  WHERE cart_item.quantity + excluded.quantity <= ${MAX_QUANTITY} RETURNING *`;
+const MERGE = `${INSERT} ON CONFLICT (customer_id, item_id)
+  DO UPDATE SET quantity = least(cart_item.quantity + excluded.quantity, ${MAX_QUANTITY})`;
 
 export function createCartStore(url: string): CartStore {
   const database = openDatabase({ url, migrations: MIGRATIONS });
@@ -59,13 +65,13 @@ export function createCartStore(url: string): CartStore {
     cart: async (customerId) => ({ id: customerId, customerId, items: await items(customerId) }),
     item: async (customerId, itemId) => (await items(customerId)).find((item) => item.itemId === itemId),
     async add(customerId, { itemId, quantity, unitPrice }) {
-      const [row = {}] = await database.query(ADD, [newId(), customerId, itemId, quantity, unitPrice]);
-      return toItem(row);
+      const [row] = await database.query(ADD, [newId(), customerId, itemId, quantity, unitPrice]);
+      return row === undefined ? undefined : toItem(row);
     },
     async set(customerId, { itemId, quantity, unitPrice }) {
       await database.query(
-        `INSERT INTO cart_item (id, customer_id, item_id, quantity, unit_price) VALUES ($1, $2, $3, $4, coalesce($5, 0))
-         ON CONFLICT (customer_id, item_id) DO UPDATE SET quantity = $4, unit_price = coalesce($5, cart_item.unit_price)`,
+        `INSERT INTO cart_item (id, customer_id, item_id, quantity, unit_price) VALUES ($1, $2, $3, $4, coalesce($5::numeric, 0))
+         ON CONFLICT (customer_id, item_id) DO UPDATE SET quantity = $4, unit_price = coalesce($5::numeric, cart_item.unit_price)`,
         [newId(), customerId, itemId, quantity, unitPrice ?? null],
       );
     },
@@ -84,7 +90,7 @@ export function createCartStore(url: string): CartStore {
       await database.transaction(async (query) => {
         for (const row of await query("DELETE FROM cart_item WHERE customer_id = $1 RETURNING *", [from])) {
           const item = toItem(row);
-          await query(ADD, [item.id, to, item.itemId, item.quantity, item.unitPrice]);
+          await query(MERGE, [item.id, to, item.itemId, item.quantity, item.unitPrice]);
         }
       });
     },

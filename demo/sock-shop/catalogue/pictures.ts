@@ -107,11 +107,16 @@ export function drawPicture(file: string): string | undefined {
   if (match === null || pattern === undefined) return undefined;
   const [width, height] = pattern.tileSize;
   const mirror = match[2] === "2" ? ' transform="translate(460 0) scale(-1 1)"' : "";
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 460 420" role="img" aria-label="${match[1]} sock">
-<defs><pattern id="k" width="${width}" height="${height}" patternUnits="userSpaceOnUse">${pattern.tile(pattern.ink, pattern.accent)}</pattern>
-<clipPath id="s"><path d="${OUTLINE}"/></clipPath></defs>
-<g${mirror}><path d="${OUTLINE}" fill="${pattern.ground}"/><path d="${OUTLINE}" fill="url(#k)"/>
-<g clip-path="url(#s)"><rect x="120" y="14" width="124" height="40" fill="${pattern.accent}"/><path d="M132 24V54M144 24V54M156 24V54M168 24V54M180 24V54M192 24V54M204 24V54M216 24V54M228 24V54" stroke="${pattern.ground}" stroke-width="2"/>
-<circle cx="150" cy="330" r="62" fill="${pattern.accent}" opacity=".85"/><circle cx="338" cy="352" r="46" fill="${pattern.accent}" opacity=".85"/></g>
-<path d="${OUTLINE}" fill="none" stroke="#000" stroke-opacity=".35" stroke-width="3"/></g></svg>`;
+  const { ground, accent } = pattern;
+  const ribs = Array.from({ length: 8 }, (_, i) => `M${144 + 12 * i} 24V54`).join("");
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 460 420" role="img" aria-label="a pair of ${match[1]} socks">
+<defs><pattern id="k" width="${width}" height="${height}" patternUnits="userSpaceOnUse">${pattern.tile(pattern.ink, accent)}</pattern>
+<clipPath id="s"><path d="${OUTLINE}"/></clipPath>
+<g id="p"><path d="${OUTLINE}" fill="${ground}"/><path d="${OUTLINE}" fill="url(#k)"/>
+<g clip-path="url(#s)"><rect x="120" y="14" width="124" height="40" fill="${accent}"/><path d="${ribs}" stroke="${ground}" stroke-width="2"/>
+<circle cx="150" cy="330" r="62" fill="${accent}"/><circle cx="338" cy="352" r="46" fill="${accent}"/>
+<path d="M132 54H232" stroke="#000" stroke-opacity=".25" stroke-width="2"/><path d="M150 54V280Q150 340 212 356" fill="none" stroke="#fff" stroke-opacity=".18" stroke-width="14"/></g>
+<path d="${OUTLINE}" fill="none" stroke="#000" stroke-opacity=".35" stroke-width="3"/></g></defs>
+<ellipse cx="232" cy="402" rx="180" ry="12" fill="#000" fill-opacity=".08"/>
+<g${mirror}><g transform="translate(66 -6) rotate(3 200 200)"><use href="#p"/><path d="${OUTLINE}" fill="#000" fill-opacity=".16"/></g><use href="#p" transform="translate(-58 6) rotate(-4 200 200)"/></g></svg>`;
 }

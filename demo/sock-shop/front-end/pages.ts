@@ -1,96 +1,128 @@
-/** The shop's page. One stylesheet and one small script, no framework: it must be fast on a projector and readable on a phone. */
+/**
+ * The pages: which addresses they have (those of the original among them), and the shell around each one's content. The shell is complete without
+ * any backend but the sessions; every other part is filled in by the page's script, so that a backend that fails costs only its part.
+ */
+import { assetUrl, modulesOf } from "./assets.ts";
+import account from "./web/pages/account.html" with { type: "text" };
+import basket from "./web/pages/basket.html" with { type: "text" };
+import category from "./web/pages/category.html" with { type: "text" };
+import checkout from "./web/pages/checkout.html" with { type: "text" };
+import detail from "./web/pages/detail.html" with { type: "text" };
+import home from "./web/pages/home.html" with { type: "text" };
+import login from "./web/pages/login.html" with { type: "text" };
+import order from "./web/pages/order.html" with { type: "text" };
+import orders from "./web/pages/orders.html" with { type: "text" };
+import register from "./web/pages/register.html" with { type: "text" };
+
+export interface Page {
+  readonly title: string;
+  readonly paths: readonly string[];
+  readonly script?: string;
+  /** HTML of <main>; ours, never a visitor's. */
+  readonly content: string;
+}
+
 export interface PageFacts {
   readonly version: "v1" | "v2";
   readonly pod: string;
-  readonly trace: string;
+  readonly trace: string | undefined;
+  /** First name of who is logged in; "unknown" when the sessions are out of reach. */
+  readonly visitor: { readonly kind: "visitor" | "unknown" } | { readonly kind: "customer"; readonly name: string };
 }
 
-const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+export const PAGES: readonly Page[] = [
+  { title: "Sock Shop", paths: ["/", "/index.html"], script: "home.js", content: home },
+  { title: "All socks", paths: ["/category.html"], script: "category.js", content: category },
+  { title: "Sock", paths: ["/detail.html"], script: "detail.js", content: detail },
+  { title: "Basket", paths: ["/basket.html"], script: "basket.js", content: basket },
+  {
+    title: "Checkout",
+    paths: ["/checkout.html", "/checkout1.html", "/checkout2.html", "/checkout3.html", "/checkout4.html"],
+    script: "checkout.js",
+    content: checkout,
+  },
+  { title: "My orders", paths: ["/customer-orders.html"], script: "orders.js", content: orders },
+  { title: "Order", paths: ["/customer-order.html"], script: "orders.js", content: order },
+  { title: "Log in", paths: ["/login.html"], script: "login.js", content: login },
+  { title: "Register", paths: ["/register.html"], script: "login.js", content: register },
+  { title: "My account", paths: ["/customer-account.html"], script: "account.js", content: account },
+];
 
-export function renderHome(facts: PageFacts): string {
+export const PAGE_HEADERS: Readonly<Record<string, string>> = {
+  "content-type": "text/html; charset=utf-8",
+  "cache-control": "no-store",
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  "referrer-policy": "same-origin",
+};
+
+export function renderPage(page: Page, facts: PageFacts): string {
   const colour = facts.version === "v2" ? "red" : "blue";
+  const title = page.title === "Sock Shop" ? page.title : `${page.title} · Sock Shop`;
+  const modules = page.script === undefined ? ["shop.js"] : [page.script, ...modulesOf(page.script)];
   return `<!doctype html>
 <html lang="en" data-colour="${colour}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sock Shop</title>
-<link rel="stylesheet" href="/shop.css">
-<link rel="icon" href="/catalogue/images/colourful_1.svg">
+<meta name="theme-color" content="${colour === "red" ? "#a4161a" : "#123c9c"}">
+<title>${escapeHtml(title)}</title>
+<link rel="stylesheet" href="${assetUrl("shop.css")}">
+<link rel="icon" href="${assetUrl(`icon-${colour}.svg`)}">
+${modules
+  .slice(1)
+  .map((name) => `<link rel="modulepreload" href="${assetUrl(name)}">`)
+  .join("\n")}
+<script type="module" src="${assetUrl(modules[0] ?? "shop.js")}"></script>
 </head>
 <body>
-<header>
-  <a class="brand" href="/">Sock Shop</a>
-  <span class="badge">${facts.version} · ${colour}</span>
+<a class="skip" href="#main">Skip to the content</a>
+<header class="top">
+  <a class="brand" href="/"><img src="${assetUrl(`icon-${colour}.svg`)}" alt="" width="40" height="40">Sock Shop</a>
+  <span class="badge" id="version" title="The version of the front-end that made this page">${facts.version}<span> ${colour}</span></span>
+  <nav aria-label="Shop">
+    <a href="/category.html">Socks</a>
+    ${renderVisitor(facts)}
+    <a class="basket-link" href="/basket.html">Basket <span class="count" id="basket-count" aria-live="polite"></span></a>
+  </nav>
 </header>
-<main>
-  <section class="hero">
-    <h1>Socks for every service</h1>
-    <p>Ten patterns, knitted to order, delivered over the mesh.</p>
-  </section>
-  <nav id="tags" aria-label="Filter by tag"></nav>
-  <section id="socks" aria-live="polite"><p class="state">Fetching the socks…</p></section>
+<main id="main">
+<noscript><p class="state">This shop needs JavaScript for its shelves and baskets. The pages themselves are served without it.</p></noscript>
+${page.content}
 </main>
-<footer>Served by <code>${escapeHtml(facts.pod)}</code>, version <strong>${facts.version}</strong>, trace <code>${escapeHtml(facts.trace)}</code></footer>
-<script src="/shop.js" defer></script>
+<footer>
+  <p>Served by <code id="served-by">${escapeHtml(facts.pod)}</code>, version <strong id="served-version">${facts.version}</strong>, trace <code id="served-trace">${escapeHtml(facts.trace ?? "none")}</code></p>
+  <p>A demonstration: no sock is ever sent and no card is ever charged.</p>
+</footer>
 </body>
 </html>
 `;
 }
 
-export const STYLE = `:root{--accent:#1f4fbf;--deep:#12306f;--tint:#eaf0fd}
-[data-colour=red]{--accent:#b4232f;--deep:#6f1219;--tint:#fdeceb}
-*{box-sizing:border-box}
-body{margin:0;font:16px/1.5 system-ui,sans-serif;color:#1b1d22;background:#fff}
-header{display:flex;align-items:center;justify-content:space-between;padding:.8rem clamp(1rem,4vw,3rem);background:var(--accent);color:#fff}
-.brand{color:inherit;text-decoration:none;font-weight:700;font-size:1.3rem}
-.badge{border:1px solid #fff;border-radius:1rem;padding:.1rem .8rem;font-size:.9rem}
-.hero{padding:clamp(1.5rem,5vw,4rem) clamp(1rem,4vw,3rem);background:var(--tint);color:var(--deep)}
-.hero h1{margin:0;font-size:clamp(1.6rem,5vw,3rem);line-height:1.15}
-nav,#socks{padding:1rem clamp(1rem,4vw,3rem)}
-nav{display:flex;flex-wrap:wrap;gap:.5rem}
-nav button{border:1px solid var(--accent);background:#fff;color:var(--accent);border-radius:1rem;padding:.25rem .9rem;font:inherit;cursor:pointer}
-nav button[aria-pressed=true]{background:var(--accent);color:#fff}
-button:focus-visible,a:focus-visible{outline:3px solid #f2a900;outline-offset:2px}
-#socks{display:grid;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr));gap:1.2rem}
-article{border:1px solid #d9dce3;border-radius:.6rem;overflow:hidden;display:flex;flex-direction:column}
-article img{width:100%;aspect-ratio:460/420;background:#f6f7f9;padding:1rem}
-article div{padding:1rem;display:flex;flex-direction:column;gap:.4rem;flex:1}
-article h2{margin:0;font-size:1.1rem}
-article p{margin:0;color:#474b54;font-size:.95rem;flex:1}
-.price{font-weight:700;color:var(--deep)}
-.state{grid-column:1/-1;padding:2rem;text-align:center;background:var(--tint);border-radius:.6rem}
-footer{padding:1.5rem clamp(1rem,4vw,3rem);border-top:4px solid var(--accent);font-size:.9rem;color:#474b54;overflow-wrap:anywhere}
-`;
-
-export const SCRIPT = `const socks = document.getElementById("socks"), nav = document.getElementById("tags");
-let tag = "";
-const el = (name, props, ...children) => { const e = Object.assign(document.createElement(name), props); e.append(...children); return e; };
-const say = (text) => socks.replaceChildren(el("p", { className: "state", textContent: text }));
-async function load(path) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error("the catalogue answered " + response.status);
-  return response.json();
+export function errorPage(status: number, message: string): Page {
+  const heading = status === 404 ? "There is no such page" : "This did not work";
+  return {
+    title: heading,
+    paths: [],
+    content: `<section class="wrap"><div class="state" role="alert"><h1>${heading}</h1><p>${escapeHtml(message)} (${status})</p><p><a class="button" href="/">Back to the shop</a></p></div></section>`,
+  };
 }
-async function showSocks() {
-  try {
-    const list = await load("/catalogue?size=12" + (tag ? "&tags=" + encodeURIComponent(tag) : ""));
-    if (list.length === 0) return say("No socks with this tag. Try another one.");
-    socks.replaceChildren(...list.map((sock) => el("article", {},
-      el("img", { src: sock.imageUrl[0], alt: sock.name, loading: "lazy", width: 460, height: 420 }),
-      el("div", {}, el("h2", { textContent: sock.name }), el("p", { textContent: sock.description }),
-        el("span", { className: "price", textContent: "$" + sock.price.toFixed(2) })))));
-  } catch (error) {
-    say("The socks are out of reach at the moment: " + error.message + ". The rest of the shop is open; try again in a moment.");
+
+function renderVisitor({ visitor }: PageFacts): string {
+  switch (visitor.kind) {
+    case "customer":
+      return `<span class="greeting" id="greeting">Hello, ${escapeHtml(visitor.name)}</span>
+    <a href="/customer-orders.html">Orders</a>
+    <a href="/customer-account.html">Account</a>
+    <button type="button" class="link" id="log-out">Log out</button>`;
+    case "visitor":
+      return `<a id="log-in" href="/login.html">Log in</a>
+    <a href="/register.html">Register</a>`;
+    case "unknown":
+      return `<span class="greeting warn" id="no-sessions" title="The store of the sessions does not answer">Accounts are out of reach</span>`;
   }
 }
-async function showTags() {
-  try {
-    const { tags } = await load("/tags");
-    nav.replaceChildren(...["", ...tags].map((name) => el("button", { textContent: name || "all", ariaPressed: String(name === tag),
-      onclick: () => { tag = name; showTags(); showSocks(); } })));
-  } catch { nav.replaceChildren(); }
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
-showTags();
-showSocks();
-`;

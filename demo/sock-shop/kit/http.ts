@@ -54,6 +54,8 @@ export class HttpError extends Error {
 export interface FailedRequest {
   readonly method: string;
   readonly path: string;
+  /** With its question mark, or empty. */
+  readonly search: string;
   readonly headers: IncomingMessage["headers"];
 }
 
@@ -110,7 +112,7 @@ export function createService(options: ServiceOptions): Service {
       .catch((error: unknown) => {
         const known = error instanceof HttpError ? error : new HttpError(500, "internal error", error);
         if (known.status >= 500) write(createLogLine("error", describe(known), { path: url.pathname }));
-        return options.onError(known, { method, path: url.pathname, headers: incoming.headers });
+        return options.onError(known, { method, path: url.pathname, search: url.search, headers: incoming.headers });
       })
       .then((response) => {
         const status = send(outgoing, method, response, options.headers);

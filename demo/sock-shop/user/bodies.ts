@@ -3,6 +3,8 @@ import { HttpError, type Request } from "@sock-shop/kit";
 import type { Address, Card, Registration } from "./store.ts";
 
 const MAX_TEXT = 200;
+/** What PostgreSQL can't keep as it is: NUL, and halves of a character. */
+const UNSTORABLE = /[\0\p{Surrogate}]/u;
 
 export function readRegistration(body: unknown): Registration {
   const { username, password, email, firstName, lastName } = fieldsOf(body);
@@ -61,6 +63,6 @@ function optional(name: string, value: unknown): string {
   const text = typeof value === "number" ? String(value) : value;
   if (typeof text !== "string") throw new HttpError(400, `${name} must be a text`);
   if (text.length > MAX_TEXT) throw new HttpError(400, `${name} is longer than ${MAX_TEXT} characters`);
-  if (text.includes("\0")) throw new HttpError(400, `${name} holds a character that can't be stored`);
+  if (UNSTORABLE.test(text)) throw new HttpError(400, `${name} holds a character that can't be stored`);
   return text;
 }

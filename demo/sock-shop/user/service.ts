@@ -171,6 +171,7 @@ function readBasic(request: Request): readonly [username: string, password: stri
   const match = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(request.headers.authorization ?? "");
   const text = Buffer.from(match?.[1] ?? "", "base64").toString("utf8");
   const colon = text.indexOf(":");
-  if (match === null || colon === -1) throw new HttpError(401, "Unauthorized");
+  // A NUL can be in no name: the database would refuse the question.
+  if (match === null || colon === -1 || text.includes("\0")) throw new HttpError(401, "Unauthorized");
   return [text.slice(0, colon), text.slice(colon + 1)];
 }

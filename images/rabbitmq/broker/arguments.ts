@@ -12,7 +12,7 @@ export function readQueueArguments(name: string, args: Table): Limits {
     const value = args.get(argument);
     if (value === undefined) return undefined;
     const number = integerOf(value);
-    if (number === undefined) throw invalid(argument, `{unacceptable_type,${typeName(value)}}`);
+    if (number === undefined) throw invalid(argument, `"expected integer, got ${typeName(value)}"`);
     if (number < least) throw invalid(argument, number === 0 ? "{value_zero,0}" : `{value_negative,${number}}`);
     return number;
   };
@@ -20,7 +20,7 @@ export function readQueueArguments(name: string, args: Table): Limits {
     const value = args.get(argument);
     if (value === undefined) return undefined;
     const found = textOf(value);
-    if (found === undefined) throw invalid(argument, `{unacceptable_type,${typeName(value)}}`);
+    if (found === undefined) throw invalid(argument, `"expected string, got ${typeName(value)}"`);
     return found;
   };
   const overflow = word("x-overflow");
@@ -53,7 +53,7 @@ export function readExpiration(expiration: string | undefined): number | undefin
 function whyNoNumber(text: string): string {
   const digits = /^[+-]?\d+/.exec(text)?.[0];
   if (digits === undefined) return "no_integer";
-  return digits === text ? `{value_negative,${text}}` : `{leftover_string,<<"${text.slice(digits.length)}">>}`;
+  return digits === text ? `{value_negative,${text}}` : `{leftover_string,"${text.slice(digits.length)}"}`;
 }
 
 export interface Flags {
@@ -83,18 +83,22 @@ const COMPARED = [
 
 export function assertSameArguments(
   what: string,
-  received: Table,
-  current: Table,
+  wanted: Table,
+  existing: Table,
   names: readonly string[] = COMPARED,
 ): void {
   for (const name of names) {
-    const a = received.get(name);
-    const b = current.get(name);
+    const a = wanted.get(name);
+    const b = existing.get(name);
     if (a === undefined && b === undefined) continue;
     if (a !== undefined && b !== undefined && isSameValue(a, b)) continue;
+    const [received, current] =
+      a !== undefined && b !== undefined && a.type === b.type
+        ? [`'${shown(a)}'`, `'${shown(b)}'`]
+        : [describe(a), describe(b)];
     throw new Failure(
       "PRECONDITION_FAILED",
-      `inequivalent arg '${name}' for ${what} in vhost '/': received ${describe(a)} but current is ${describe(b)}`,
+      `inequivalent arg '${name}' for ${what} in vhost '/': received ${received} but current is ${current}`,
     );
   }
 }
@@ -108,8 +112,11 @@ function isSameValue(a: Value, b: Value): boolean {
 
 function describe(value: Value | undefined): string {
   if (value === undefined) return "none";
-  const number = integerOf(value);
-  return `the value '${number ?? textOf(value) ?? ""}' of type '${typeName(value)}'`;
+  return `the value '${shown(value)}' of type '${typeName(value)}'`;
+}
+
+function shown(value: Value): string {
+  return String(integerOf(value) ?? textOf(value) ?? "");
 }
 
 const TYPE_NAMES: Readonly<Record<Value["type"], string>> = {

@@ -232,7 +232,7 @@ export function createBroker({ now, record }: BrokerDeps): Broker {
     deleteExchange(name, ifUnused) {
       if (name === "") throw new Failure("ACCESS_REFUSED", "operation not permitted on the default exchange");
       if (name.startsWith("amq."))
-        throw new Failure("ACCESS_REFUSED", `exchange name '${name}' contains reserved prefix 'amq.*'`);
+        throw new Failure("ACCESS_REFUSED", `deletion of system exchange '${name}' in vhost '/' not allowed`);
       const exchange = exchanges.get(name);
       if (exchange === undefined) return;
       if (ifUnused && exchange.bindings.length > 0)
@@ -240,7 +240,9 @@ export function createBroker({ now, record }: BrokerDeps): Broker {
       for (const binding of [...exchange.bindings]) removeBinding(exchange, binding);
       removeExchange(exchange);
     },
-    declareQueue({ queue: name, passive, durable, exclusive, autoDelete, arguments: args }, owner) {
+    declareQueue({ queue: name, passive, durable: wanted, exclusive, autoDelete, arguments: args }, owner) {
+      // What belongs to a connection does not outlive it.
+      const durable = wanted && !exclusive;
       const current = queues.get(name);
       if (passive || current !== undefined) {
         const queue = broker.queue(name, owner);

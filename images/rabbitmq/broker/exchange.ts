@@ -60,10 +60,15 @@ function isMatch(type: ExchangeType, binding: Binding, routingKey: string, heade
     case "direct":
       return binding.routingKey === routingKey;
     case "topic":
-      return isTopicMatch(binding.routingKey.split("."), routingKey.split("."));
+      return isTopicMatch(wordsOf(binding.routingKey), wordsOf(routingKey));
     case "headers":
       return isHeadersMatch(binding.args, headers);
   }
+}
+
+/** An empty key has no words, not one empty word. */
+function wordsOf(key: string): readonly string[] {
+  return key === "" ? [] : key.split(".");
 }
 
 /** `*` is one word, `#` any number of words. */

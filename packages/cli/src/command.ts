@@ -1,4 +1,5 @@
 /** What every command of the CLI gets and gives. A command returns its exit code, or throws what exit.ts explains. */
+import { type FlagSpecs, MeshError, type ParsedOptions, type Problem, parseOptions } from "@argyle/core";
 import type { Instance } from "./instance.ts";
 
 export const GLOBAL_FLAGS = {
@@ -29,4 +30,28 @@ export interface Command {
   readonly summary: string;
   readonly usage: string;
   run(argv: readonly string[], context: CommandContext): Promise<number>;
+}
+
+/** The flags of a command that takes no arguments; throws a usage error that names every problem. */
+export function readFlags<const S extends FlagSpecs>(
+  command: string,
+  argv: readonly string[],
+  specs: S,
+): ParsedOptions<S>["flags"] {
+  const options = parseOptions(argv, specs);
+  if (!options.ok) throw usageError(command, options.error);
+  const unexpected = [...options.value.positionals, ...options.value.rest];
+  if (unexpected.length > 0) {
+    throw usageError(
+      command,
+      unexpected.map((text) => ({ path: text, message: "unexpected argument" })),
+    );
+  }
+  return options.value.flags;
+}
+
+/** One problem a line. */
+export function usageError(command: string, problems: readonly Problem[]): MeshError {
+  const lines = problems.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
+  return new MeshError(lines.join("\n        "), { code: "usage.arguments", advice: `see: ./argyle help ${command}` });
 }

@@ -1,7 +1,8 @@
 /** The processes that the supervisor keeps running, and how each is started. */
 import { join } from "node:path";
 import type { StartParams } from "@argyle/supervisor";
-import { distDirectory, type Instance, type InstanceRecord } from "./instance.ts";
+import { distDirectory, type Instance } from "./instance.ts";
+import type { InstanceRecord } from "./record.ts";
 
 const RESTART = { baseMs: 100, maxMs: 5000 } as const;
 

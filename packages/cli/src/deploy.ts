@@ -5,9 +5,7 @@ import { HOST } from "@argyle/cluster";
 import { MeshError, sleep, systemClock } from "@argyle/core";
 import type { KubeClient } from "@argyle/kube-client";
 import { type Deployment, type KubeObject, RESOURCES, resourceOf } from "@argyle/kube-types";
-import { applyObjects, readManifests } from "./apply.ts";
-
-export type Demo = "none" | "mesh" | "sock-shop";
+import { applyObjects, createMissing, readManifests } from "./apply.ts";
 
 const READY_DEADLINE_MS = 60_000;
 
@@ -27,9 +25,9 @@ export async function deployControlPlane(
 }
 
 export async function deployDemo(client: KubeClient, demoDir: string): Promise<void> {
-  await applyObjects(client, readManifests(join(demoDir, "1-deploy-app/manifests")));
-  await applyObjects(client, readManifests(join(demoDir, "1-deploy-app/sockshop-virtual-services.yaml")));
-  await applyObjects(client, readManifests(join(demoDir, "1-deploy-app/sockshop-gateway.yaml")));
+  for (const path of ["manifests", "sockshop-virtual-services.yaml", "sockshop-gateway.yaml"]) {
+    await createMissing(client, readManifests(join(demoDir, "1-deploy-app", path)));
+  }
 }
 
 /** Resolves with the first 200 of `GET /catalogue` through the ingress gateway. */

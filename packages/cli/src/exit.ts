@@ -10,6 +10,7 @@ const CODE_BY_PREFIX: readonly (readonly [prefix: string, exit: number])[] = [
   ["usage.", EXIT.usage],
   ["instance.not-running", EXIT.notRunning],
   ["instance.locked", EXIT.portOrLock],
+  ["instance.running", EXIT.portOrLock],
   ["instance.other-version", EXIT.portOrLock],
   ["ports.", EXIT.portOrLock],
   ["interrupted", EXIT.interrupted],
@@ -24,8 +25,4 @@ export function exitCodeOf(error: unknown): number {
 export function explain(error: unknown): string {
   const advice = error instanceof MeshError && error.advice !== undefined ? `\n  ${error.advice}` : "";
   return `argyle: ${describeError(error)}${advice}`;
-}
-
-export function usageError(message: string): MeshError {
-  return new MeshError(message, { code: "usage.arguments", advice: "see argyle help" });
 }

@@ -1,32 +1,22 @@
 /**
  * Where an instance lives and whether it runs. `$STATE` survives a stop, `$RUN` holds sockets and is made anew (ARCHITECTURE.md, "Directories").
- * The running instance describes itself in `$STATE/instance.json`; whether it really runs is decided by its supervisor's socket alone.
+ * Whether an instance really runs is decided by its supervisor's socket alone.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { errnoOf, MeshError, sleep, systemClock } from "@argyle/core";
 import { connectSupervisor, type SupervisorClient } from "@argyle/supervisor";
+import { findRecordCopy, type InstanceRecord, readRecordIn } from "./record.ts";
+import { START_LOCK } from "./start-lock.ts";
 
 export interface Instance {
   readonly name: string;
   readonly stateDir: string;
   readonly runDir: string;
   readonly kubeconfig: string;
-}
-
-/** What `up` wrote about the instance that it started. */
-export interface InstanceRecord {
-  readonly version: string;
-  /** The checkout whose programs run. */
-  readonly checkout: string;
-  readonly runDir: string;
-  readonly apiPort: number;
-  readonly gatewayPort: number;
-  /** Epoch milliseconds. */
-  readonly startedAt: number;
 }
 
 export interface Environment {
@@ -39,7 +29,6 @@ export interface Environment {
 /** Longest suffix below a run directory: `/10.244.255.255/.s.PGSQL.65535`; a unix socket path has at most 103 bytes on macOS. */
 const LONGEST_SUFFIX = 32;
 const MAX_SOCKET_PATH = 103;
-const START_LOCK = "start.lock";
 const STOP_DEADLINE_MS = 20_000;
 
 export function locateInstance(name: string, env: Environment): Instance {
@@ -49,11 +38,16 @@ export function locateInstance(name: string, env: Environment): Instance {
       { code: "usage.instance-name" },
     );
   }
-  const stateRoot =
-    env.ARGYLE_STATE_DIR ?? join(env.XDG_STATE_HOME ?? join(env.HOME ?? homedir(), ".local/state"), "argyle");
-  const stateDir = join(stateRoot, name);
-  const runDir = readRecord(stateDir)?.runDir ?? chooseRunDir(stateDir, env, 0);
+  const stateDir = join(stateRoot(env), name);
+  const record = readRecordIn(stateDir) ?? findRecordCopy(stateDir, runDirCandidates(stateDir, env, 0));
+  const runDir = record?.runDir ?? chooseRunDir(stateDir, env, 0);
   return { name, stateDir, runDir, kubeconfig: join(stateDir, "kubeconfig") };
+}
+
+/** An empty variable is an unset one (XDG Base Directory Specification); HOME may be missing altogether. */
+function stateRoot(env: Environment): string {
+  if (env.ARGYLE_STATE_DIR) return resolve(env.ARGYLE_STATE_DIR);
+  return resolve(env.XDG_STATE_HOME || join(env.HOME || homedir(), ".local/state"), "argyle");
 }
 
 /**
@@ -64,14 +58,18 @@ export function withFreshRunDir(instance: Instance, env: Environment, startedAtM
   return { ...instance, runDir: chooseRunDir(instance.stateDir, env, startedAtMs) };
 }
 
-function chooseRunDir(stateDir: string, env: Environment, startedAtMs: number): string {
+function runDirCandidates(stateDir: string, env: Environment, startedAtMs: number): readonly string[] {
   const hash = createHash("sha256").update(`${stateDir} ${startedAtMs}`).digest("hex").slice(0, 8);
-  const candidates = [
-    ...(env.XDG_RUNTIME_DIR === undefined ? [] : [join(env.XDG_RUNTIME_DIR, `argyle-${hash}`)]),
+  return [
+    ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, `argyle-${hash}`)] : []),
     join(tmpdir(), `argyle-${userInfo().uid}`, hash),
     join("/tmp", `argyle-${userInfo().uid}`, hash),
   ];
-  const runDir = candidates.find((dir) => dir.length + LONGEST_SUFFIX <= MAX_SOCKET_PATH);
+}
+
+function chooseRunDir(stateDir: string, env: Environment, startedAtMs: number): string {
+  const fits = (dir: string) => Buffer.byteLength(dir) + LONGEST_SUFFIX <= MAX_SOCKET_PATH;
+  const runDir = runDirCandidates(stateDir, env, startedAtMs).find(fits);
   if (runDir === undefined) {
     throw new MeshError("no directory is short enough for unix sockets", { code: "instance.run-dir" });
   }
@@ -95,7 +93,7 @@ export async function requireRunning(instance: Instance): Promise<SupervisorClie
   if (client !== undefined) return client;
   throw new MeshError(`instance ${instance.name} is not running`, {
     code: "instance.not-running",
-    advice: `start it with: ./argyle up${instance.name === "argyle" ? "" : ` --instance ${instance.name}`}`,
+    advice: `start it with: ./argyle up${instanceFlag(instance)}`,
   });
 }
 
@@ -104,21 +102,17 @@ export function requireKubeconfig(instance: Instance): void {
   if (existsSync(instance.kubeconfig)) return;
   throw new MeshError(`instance ${instance.name} has no kubeconfig: it was never started`, {
     code: "instance.not-running",
-    advice: "start it with: ./argyle up",
+    advice: `start it with: ./argyle up${instanceFlag(instance)}`,
   });
 }
 
-export function readRecord(stateDir: string): InstanceRecord | undefined {
-  try {
-    return JSON.parse(readFileSync(join(stateDir, "instance.json"), "utf8")) as InstanceRecord;
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT" || error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+/** ` --instance NAME` for the lines that we advise to type; empty for the default instance. */
+export function instanceFlag(instance: Pick<Instance, "name">): string {
+  return instance.name === "argyle" ? "" : ` --instance ${instance.name}`;
 }
 
-export function writeRecord(instance: Instance, record: InstanceRecord): void {
-  writeFileSync(join(instance.stateDir, "instance.json"), `${JSON.stringify(record, undefined, 1)}\n`);
+export function readRecord(instance: Instance): InstanceRecord | undefined {
+  return readRecordIn(instance.stateDir) ?? readRecordIn(instance.runDir);
 }
 
 /** Ends every process of the instance and resolves when nothing is left: the run directory goes last. */
@@ -156,7 +150,7 @@ export function prepareDirectories(instance: Instance, earlierRunDir: string | u
   mkdirSync(instance.runDir, { recursive: true, mode: 0o700 });
 }
 
-/** Removes everything that an earlier run left, but not the start lock that the caller may hold. */
+/** Removes everything that an earlier run left, but not the start lock that the caller holds. */
 export function resetState(instance: Instance): void {
   if (existsSync(instance.stateDir)) {
     for (const entry of readdirSync(instance.stateDir)) {
@@ -166,36 +160,25 @@ export function resetState(instance: Instance): void {
   rmSync(instance.runDir, { recursive: true, force: true });
 }
 
-/** Takes the start lock; throws when another start holds it. A lock whose process is gone is taken over. */
-export function takeStartLock(instance: Instance): () => void {
-  const path = join(instance.stateDir, START_LOCK);
-  for (let attempt = 0; ; attempt++) {
-    try {
-      writeFileSync(path, String(process.pid), { flag: "wx" });
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if (errnoOf(error) !== "EEXIST") throw error;
-      const holder = Number(readFileSync(path, "utf8"));
-      if (attempt === 0 && !isAlive(holder)) {
-        rmSync(path, { force: true });
-        continue;
-      }
-      throw new MeshError(`another start of instance ${instance.name} is under way (process ${holder})`, {
-        code: "instance.locked",
-        advice: "wait for it, or end it and try again",
-      });
-    }
-  }
-}
+const STATE_REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EROFS: "the file system is read-only",
+  ENOSPC: "the disk is full",
+  EDQUOT: "your disk quota is used up",
+  ENOTDIR: "a part of the path is a file",
+  EEXIST: "a part of the path is a file",
+  ENAMETOOLONG: "the path is too long",
+};
 
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return errnoOf(error) === "EPERM";
-  }
+/** A system error met below the state directory, as what the operator can do about it; anything else as it is. */
+export function explainStateError(error: unknown, instance: Instance): unknown {
+  const reason = STATE_REASONS[errnoOf(error) ?? ""];
+  if (error instanceof MeshError || reason === undefined) return error;
+  return new MeshError(`cannot write the state directory ${instance.stateDir}: ${reason}`, {
+    code: "instance.state-dir",
+    advice: "set ARGYLE_STATE_DIR to a directory that you can write, on a disk with at least 200 MB free",
+  });
 }
 
 /** The directory of the bundles (`dist`) and the checkout around it. */

@@ -1,7 +1,7 @@
 /** cluster.cjs: API server, controllers and kubelet in one process, a child of the supervisor. */
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createLogger, describeError, formatProblems, parseOptions, systemClock } from "@argyle/core";
+import { createLogger, describeError, formatProblems, MeshError, parseOptions, systemClock } from "@argyle/core";
 import { HOST_PORTS } from "./ports.ts";
 import { startCluster } from "./up.ts";
 
@@ -14,7 +14,8 @@ const FLAGS = {
 } as const;
 
 main().catch((error: unknown) => {
-  process.stderr.write(`cluster: ${describeError(error)}\n`);
+  const advice = error instanceof MeshError && error.advice !== undefined ? `\n  ${error.advice}` : "";
+  process.stderr.write(`cluster: ${describeError(error)}${advice}\n`);
   process.exit(1);
 });
 

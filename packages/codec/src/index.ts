@@ -29,3 +29,38 @@ export {
 export { createRequestReader, createResponseReader } from "./http1/reader.ts";
 export { reasonPhrase } from "./http1/status.ts";
 export { createHttp1Writer } from "./http1/writer.ts";
+export {
+  createHttp2Connection,
+  type Http2ClientConnection,
+  type Http2Connection,
+  type Http2ServerConnection,
+} from "./http2/connection.ts";
+export { Http2ErrorCode, http2ErrorName } from "./http2/error-codes.ts";
+export type {
+  Http2BodyEvent,
+  Http2EndEvent,
+  Http2Error,
+  Http2ErrorEvent,
+  Http2Event,
+  Http2GoawayEvent,
+  Http2HeadEvent,
+  Http2InformationalEvent,
+  Http2OutgoingRequest,
+  Http2OutgoingResponse,
+  Http2PingAckEvent,
+  Http2RequestHead,
+  Http2ResetEvent,
+  Http2ResponseHead,
+  Http2SettingsEvent,
+  Http2SignalEvent,
+  Http2TrailersEvent,
+  Http2WindowEvent,
+  PeerSettings,
+} from "./http2/events.ts";
+export {
+  DEFAULT_HTTP2_SETTINGS,
+  ENVOY_HTTP2_LIMITS,
+  type Http2Limits,
+  type Http2Options,
+  type Http2Settings,
+} from "./http2/options.ts";

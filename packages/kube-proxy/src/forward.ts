@@ -24,6 +24,8 @@ export interface Source {
 export interface Forwarder {
   /** Takes over a paused socket; resolves when the connection is over. Never rejects. */
   forward(client: Accepted, target: Target): Promise<void>;
+  /** Only the way to the endpoint; the caller owns the socket. Rejects with a MeshError. */
+  dial(target: Target, source: Source | undefined, signal: AbortSignal): Promise<Socket>;
   /** Ends every connection. */
   close(): void;
 }
@@ -117,6 +119,7 @@ export function createForwarder(deps: ForwarderDeps): Forwarder {
   };
 
   return {
+    dial: dialTarget,
     async forward({ socket, source, header }, target) {
       const abort = new AbortController();
       const onGone = () => abort.abort(new MeshError("the client has gone", { code: "kube-proxy.client-gone" }));

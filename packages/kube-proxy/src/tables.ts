@@ -30,11 +30,14 @@ export interface HostPort {
   readonly backends: readonly Backend[];
 }
 
-/** A pod whose `out.sock` is ours. */
-export interface PlainPod {
+/** A pod of the pod network. */
+export interface NetworkPod {
   readonly ip: string;
   readonly namespace: string;
   readonly name: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** It has a sidecar, whose worker serves its `out.sock`; the others' is ours. */
+  readonly hasProxy: boolean;
 }
 
 export interface Tables {
@@ -46,8 +49,8 @@ export interface Tables {
   readonly hostPortClaims: Index<HostPort>;
   /** File name to text. */
   readonly dns: DerivedCollection<{ readonly file: string; readonly text: string }>;
-  readonly plainPods: DerivedCollection<PlainPod>;
-  readonly plainPodsByIp: Index<PlainPod>;
+  readonly pods: DerivedCollection<NetworkPod>;
+  readonly podsByIp: Index<NetworkPod>;
   close(): void;
 }
 
@@ -90,16 +93,16 @@ export function createTables(input: TablesInput): Tables {
     transform: (route) => route.dns,
     onError,
   });
-  const plainPods = createCollection<Pod, PlainPod>({ source: input.pods, transform: plainPodOf, onError });
-  const all = [routes, virtualPorts, hostPorts, dns, plainPods];
+  const pods = createCollection<Pod, NetworkPod>({ source: input.pods, transform: networkPodOf, onError });
+  const all = [routes, virtualPorts, hostPorts, dns, pods];
   return {
     routes,
     virtualPorts,
     hostPorts,
     hostPortClaims: hostPorts.index(({ port }) => [String(port)]),
     dns,
-    plainPods,
-    plainPodsByIp: plainPods.index(({ ip }) => [ip]),
+    pods,
+    podsByIp: pods.index(({ ip }) => [ip]),
     close() {
       for (const table of all) table.close();
     },
@@ -117,10 +120,11 @@ function hostPortsOf(route: ServiceRoute, hostPortMap: ReadonlyMap<number, numbe
 
 const PROXY_CONTAINER = "istio-proxy";
 
-function plainPodOf(pod: Pod): PlainPod | undefined {
+function networkPodOf(pod: Pod): NetworkPod | undefined {
   const { phase, podIP } = pod.status ?? {};
   if (podIP === undefined || podIP === "" || phase === "Succeeded" || phase === "Failed") return undefined;
+  if (pod.spec.hostNetwork === true) return undefined;
   const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
-  if (pod.spec.hostNetwork === true || containers.some(({ name }) => name === PROXY_CONTAINER)) return undefined;
-  return { ip: podIP, namespace: pod.metadata.namespace ?? "default", name: pod.metadata.name };
+  const { namespace = "default", name, annotations = {} } = pod.metadata;
+  return { ip: podIP, namespace, name, annotations, hasProxy: containers.some((c) => c.name === PROXY_CONTAINER) };
 }

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseInterface } from "./declaration-parser.mjs";
+import { addNewerFields } from "./newer-fields.mjs";
 
 const GROUPS = ["networking", "security", "telemetry", "extensions"];
 
@@ -29,6 +30,7 @@ export function istioSchemas(root) {
           definition = `istio.${name}.${version}.${kind}`;
           seen.set(`${kind} ${comparable}`, definition);
           definitions[definition] = rootSchema(parseInterface(source));
+          addNewerFields(kind, definitions[definition]);
         }
         kinds.push([group, version, kind, definition]);
       }

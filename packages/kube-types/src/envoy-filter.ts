@@ -26,7 +26,8 @@ export type PatchOperation =
   | "INSERT_BEFORE"
   | "INSERT_AFTER"
   | "INSERT_FIRST"
-  | "REPLACE";
+  | "REPLACE"
+  | "MERGE_AND_REPLACE_LIST";
 
 export interface ListenerMatch {
   readonly portNumber?: number;

@@ -41,6 +41,8 @@ export interface HttpRouteDestination {
 
 export interface HttpRedirect {
   readonly uri?: string;
+  /** Replaces the prefix that matched. */
+  readonly prefixRewrite?: string;
   readonly authority?: string;
   readonly port?: number;
   readonly derivePort?: "FROM_PROTOCOL_DEFAULT" | "FROM_REQUEST_PORT";

@@ -3,7 +3,7 @@
  * within the time given and says what TCP would have said when it fails.
  *
  *   own IP or via "app" -> <ip>/<port>.sock | other pod -> <ip>/in.sock + PROXY v2, without it <ip>/<port>.sock
- *   loopback of a pod -> its <port>.sock, else the host | anything else -> TCP
+ *   loopback of a pod -> its <port>.sock, else the host | anything else -> TCP | via "out" -> own out.sock + PROXY v2
  *
  * Invariant: a pod that has an in.sock is never reached around it, not even while nobody listens on it.
  */
@@ -26,8 +26,11 @@ export interface DialOptions {
   readonly timeoutMs: number;
   /** Node's static read buffer; see net.connect. */
   readonly onread?: OnReadOpts;
-  /** "app": always `<port>.sock`, never in.sock (a sidecar's own program, a kubelet probe of the program). Default "auto". */
-  readonly via?: "auto" | "app";
+  /**
+   * "app": always `<port>.sock`, never in.sock (a sidecar's own program, a kubelet probe of the program). "out": by the out.sock of `from`, as
+   * the preload does; the host must be an address, 0.0.0.0 when only the authority is known. Default "auto".
+   */
+  readonly via?: "auto" | "app" | "out";
   /** What the PROXY header says was asked for, when it is not host:port (a Service VIP in front of a pod). */
   readonly destination?: Endpoint;
   /** Sent as PP2_TYPE_AUTHORITY. */
@@ -42,7 +45,7 @@ export interface DialDeps {
   readonly runDir: string;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly socketPath: (ip: string, port: number | "in") => string;
+  readonly socketPath: (ip: string, port: number | "in" | "out") => string;
   readonly podDir: (ip: string) => string;
   readonly isPodNetworkAddress: (ip: string) => boolean;
   readonly isPodAddress: (ip: string) => boolean;
@@ -126,6 +129,12 @@ async function dialAddress(
   signal: AbortSignal,
 ): Promise<Socket> {
   const { from, port } = options;
+  if (options.via === "out") {
+    if (from === undefined) throw new MeshError("via out needs a pod", { code: "pod-network.dial.no-pod" });
+    const source = { ip: from.ip, port: from.port ?? deps.nextEphemeralPort() };
+    const destination = options.destination ?? { ip: address, port };
+    return await connectUnix(deps.socketPath(from.ip, "out"), options, deps, signal, { source, destination });
+  }
   if (address === "localhost" || isLoopbackAddress(address)) {
     if (from !== undefined) {
       const own = await connectUnix(deps.socketPath(from.ip, port), options, deps, signal, undefined).catch(

@@ -34,8 +34,14 @@ const PREFIX = "traffic.sidecar.istio.io/";
 
 /** The text of `$RUN/<podIP>/preload.cjs`: requires preloadPath and installs it with this pod's configuration. */
 export function renderPreload(options: PreloadOptions): string {
+  const config = buildPreloadConfig(options);
+  return `"use strict";\nrequire(${JSON.stringify(options.preloadPath)}).install(${JSON.stringify(config)});\n`;
+}
+
+/** What `install` and `createRouter` are given for a pod. */
+export function buildPreloadConfig(options: Omit<PreloadOptions, "preloadPath">): PreloadConfig {
   const annotations = options.annotations ?? {};
-  const config: PreloadConfig = {
+  return {
     preloadFile: `${options.podDir}/preload.cjs`,
     runDir: options.runDir,
     podDir: options.podDir,
@@ -51,7 +57,6 @@ export function renderPreload(options: PreloadOptions): string {
     includeOutboundPorts: portsOf(annotations[`${PREFIX}includeOutboundPorts`]),
     excludeOutboundPorts: portsOf(annotations[`${PREFIX}excludeOutboundPorts`]),
   };
-  return `"use strict";\nrequire(${JSON.stringify(options.preloadPath)}).install(${JSON.stringify(config)});\n`;
 }
 
 /** NODE_OPTIONS for a container: ours first, then what the container set itself. */

@@ -57,6 +57,8 @@ export function createTcpContext(
     stats: createTcpStats(deps.registry, config.statPrefix),
     writeLogs: createLogWriter(config.accessLogs, deps),
     telemetry: chain.hasIstioStats ? istio.forTcp(listener.direction) : undefined,
+    exchange: istio.exchange,
+    exchangesDownstream: chain.exchangesMetadata,
   };
 }
 

@@ -1,6 +1,7 @@
 /**
  * The tcp_proxy network filter: picks a cluster and a host, connects, and relays both ways with half-close and backpressure. The upstream
- * is dialled before the client says anything, so server-first protocols (MySQL, SMTP) work.
+ * is dialled before the client says anything, so server-first protocols (MySQL, SMTP) work. Where a chain or a cluster exchanges metadata
+ * (stats/metadata-exchange.ts), each side's preamble goes before its first byte and the peer's is taken off.
  */
 
 import { createHeaderBlock } from "@argyle/codec";
@@ -14,6 +15,9 @@ import { type TimerOwner, type TimerWheel, WheelEntry } from "./io/timer-wheel.t
 import type { Transport, TransportHandler } from "./io/transport.ts";
 import { resetFlag } from "./local-reply.ts";
 import type { TcpStats } from "./stats/listener-stats.ts";
+import { EXCHANGE_PROTOCOL, type MetadataExchange, type PreambleReader } from "./stats/metadata-exchange.ts";
+import type { Workload } from "./stats/peer-metadata.ts";
+import { TcpReport, type TcpTelemetry } from "./stats/tcp-report.ts";
 import type { Cluster } from "./upstream/cluster.ts";
 import { type Dialed, DialFailure } from "./upstream/dialer.ts";
 import type { Host } from "./upstream/host.ts";
@@ -27,11 +31,9 @@ export interface TcpContext {
   readonly stats: TcpStats;
   readonly writeLogs: (record: StreamRecord) => void;
   readonly telemetry: TcpTelemetry | undefined;
-}
-
-export interface TcpTelemetry {
-  onOpened(session: TcpSession): void;
-  onClosed(session: TcpSession): void;
+  readonly exchange: MetadataExchange;
+  /** The filter chain exchanges metadata with whoever connects. */
+  readonly exchangesDownstream: boolean;
 }
 
 /** Peeked or early client bytes wait for the upstream up to this much; then the client is not read. */
@@ -43,6 +45,10 @@ export class TcpSession implements TimerOwner {
   cluster: Cluster | undefined;
   host: Host | undefined;
   upstreamPrincipal: string | undefined;
+  /** The workload on the other side of the mesh, once it said so. */
+  peer: Workload | undefined;
+  readonly #report: TcpReport | undefined;
+  readonly #preambles: { down: PreambleReader | undefined; up: PreambleReader | undefined };
   readonly #down: Transport;
   readonly #onClose: () => void;
   readonly #idle: WheelEntry;
@@ -69,7 +75,12 @@ export class TcpSession implements TimerOwner {
     this.#lastActivity = now;
     this.state = new StreamState(facts, createHeaderBlock(), "", "", "-", context.clock.now(), now);
     this.#idle = new WheelEntry(this);
+    this.#report = context.telemetry === undefined ? undefined : new TcpReport(this, context.telemetry, context.wheel);
     context.stats.cxTotal.add(1);
+    this.#preambles = {
+      down: context.exchangesDownstream ? this.#greet(down, facts.tls?.alpn) : undefined,
+      up: undefined,
+    };
     this.#connect();
     down.start(this.#downHandler(), peeked);
     this.#armIdle();
@@ -90,9 +101,13 @@ export class TcpSession implements TimerOwner {
       }
     }
     this.state.durationMs = this.context.clock.monotonic() - this.state.startedAt;
-    this.context.telemetry?.onClosed(this);
+    this.#report?.close();
     this.context.writeLogs(this.state);
     this.#onClose();
+  }
+
+  get isConnected(): boolean {
+    return this.#up !== undefined;
   }
 
   onTimer(): void {
@@ -103,6 +118,42 @@ export class TcpSession implements TimerOwner {
 
   #armIdle(): void {
     if (this.context.config.idleTimeoutMs > 0) this.context.wheel.arm(this.#idle, this.context.config.idleTimeoutMs);
+  }
+
+  /** Says who we are; the reader of the peer's answer, or undefined when the peer does not speak the exchange. */
+  #greet(to: Transport, alpn: string | undefined): PreambleReader | undefined {
+    const { exchange } = this.context;
+    if (alpn !== EXCHANGE_PROTOCOL) {
+      exchange.stats.alpnNotFound.add(1);
+      return undefined;
+    }
+    exchange.stats.alpnFound.add(1);
+    exchange.stats.metadataAdded.add(1);
+    to.write(exchange.preamble);
+    return exchange.reader();
+  }
+
+  /** What of `bytes` belongs to the stream; undefined while the peer's preamble is not whole. */
+  #strip(side: "down" | "up", bytes: Buffer): Buffer | undefined {
+    const event = this.#preambles[side]?.feed(bytes);
+    if (event === undefined) return bytes;
+    if (event.kind === "need-more") return undefined;
+    this.#preambles[side] = undefined;
+    if (event.kind === "too-long") {
+      this.#fail(side === "down" ? "DPE" : "UPE");
+      return undefined;
+    }
+    this.peer = event.peer;
+    // Peers that say nothing of themselves are as known as they will be.
+    if (this.#up !== undefined) this.#report?.onPeerKnown();
+    return event.rest.length === 0 ? undefined : event.rest;
+  }
+
+  /** The side ended: what was taken for the beginning of a preamble is its stream. */
+  #unfinished(side: "down" | "up"): Buffer | undefined {
+    const cut = this.#preambles[side]?.finish();
+    this.#preambles[side] = undefined;
+    return cut === undefined || cut.length === 0 ? undefined : cut;
   }
 
   #pickCluster(): Cluster | undefined {
@@ -159,6 +210,7 @@ export class TcpSession implements TimerOwner {
         cluster.connections -= 1;
         cluster.stats.cxActive.add(-1);
         cluster.stats.cxConnectFail.add(1);
+        host.cxConnectFail += 1;
         cluster.onResult(host, 503);
         if (this.#isClosed) return;
         if (this.#attempts < this.context.config.maxConnectAttempts) {
@@ -184,7 +236,8 @@ export class TcpSession implements TimerOwner {
     this.#up = dialed.transport;
     this.upstreamPrincipal = dialed.peerPrincipal;
     this.state.upstreamLocalAddress = dialed.localAddress;
-    this.context.telemetry?.onOpened(this);
+    if (cluster.config.exchangesMetadata) this.#preambles.up = this.#greet(dialed.transport, dialed.alpn);
+    if (this.#preambles.up === undefined && this.#preambles.down === undefined) this.#report?.onPeerKnown();
     dialed.transport.start(this.#upHandler(dialed.transport));
     for (const piece of this.#early) this.#toUpstream(dialed.transport, piece);
     this.#early = [];
@@ -194,7 +247,6 @@ export class TcpSession implements TimerOwner {
 
   #fail(flag: string): void {
     this.state.addFlag(flag);
-    this.context.telemetry?.onOpened(this);
     // The constructor may still run: close when the caller has returned.
     queueMicrotask(() => this.close());
   }
@@ -204,22 +256,34 @@ export class TcpSession implements TimerOwner {
     if (!up.write(bytes)) this.#down.pause();
   }
 
+  #fromDownstream(bytes: Buffer | undefined): void {
+    if (bytes === undefined) return;
+    this.state.bytesReceived += bytes.length;
+    this.context.stats.rxBytes.add(bytes.length);
+    if (this.#up !== undefined) {
+      this.#toUpstream(this.#up, bytes);
+      return;
+    }
+    this.#early.push(bytes);
+    this.#earlyBytes += bytes.length;
+    if (this.#earlyBytes > MAX_EARLY_BYTES) this.#down.pause();
+  }
+
+  #fromUpstream(up: Transport, bytes: Buffer | undefined): void {
+    if (bytes === undefined) return;
+    this.state.bytesSent += bytes.length;
+    this.context.stats.txBytes.add(bytes.length);
+    if (!this.#down.write(bytes)) up.pause();
+  }
+
   #downHandler(): TransportHandler {
     return {
       onBytes: (buffer, start, end) => {
         this.#lastActivity = this.context.clock.monotonic();
-        this.state.bytesReceived += end - start;
-        this.context.stats.rxBytes.add(end - start);
-        const copy = Buffer.from(buffer.subarray(start, end));
-        if (this.#up !== undefined) {
-          this.#toUpstream(this.#up, copy);
-          return;
-        }
-        this.#early.push(copy);
-        this.#earlyBytes += copy.length;
-        if (this.#earlyBytes > MAX_EARLY_BYTES) this.#down.pause();
+        this.#fromDownstream(this.#strip("down", Buffer.from(buffer.subarray(start, end))));
       },
       onReadEnd: () => {
+        this.#fromDownstream(this.#unfinished("down"));
         this.#downEnded = true;
         this.#up?.end();
         if (this.#upEnded) this.#finishSoon();
@@ -233,12 +297,11 @@ export class TcpSession implements TimerOwner {
     return {
       onBytes: (buffer, start, end) => {
         this.#lastActivity = this.context.clock.monotonic();
-        this.state.bytesSent += end - start;
-        this.context.stats.txBytes.add(end - start);
         this.cluster?.stats.cxRxBytes.add(end - start);
-        if (!this.#down.write(Buffer.from(buffer.subarray(start, end)))) up.pause();
+        this.#fromUpstream(up, this.#strip("up", Buffer.from(buffer.subarray(start, end))));
       },
       onReadEnd: () => {
+        this.#fromUpstream(up, this.#unfinished("up"));
         this.#upEnded = true;
         this.#down.end();
         if (this.#downEnded) this.#finishSoon();

@@ -3,6 +3,7 @@
  * `append` returns after write(2): a process that dies loses nothing that was acknowledged. fdatasync follows within 50 ms: a power cut
  * loses at most that. A commit that could not be written whole is cut off again and thrown, so nothing is half applied; when even that
  * fails the log refuses all further writes.
+ * At start a torn tail is cut off; a record that is broken in the middle of the log is an error, since whole ones behind it would be lost.
  * A snapshot is written aside, synced and renamed; then the log is begun anew. Records that the snapshot holds already are skipped by
  * their revision, so a crash between the two renames is harmless.
  */
@@ -22,7 +23,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type Clock, describeError, errnoOf, type Logger, MeshError, type Timer } from "@argyle/core";
-import { decodeHeader, decodeRecords, encodeHeader, encodeRecord, FORMAT_VERSION, HEADER_BYTES } from "./record.ts";
+import { decodeHeader, decodeRecords, encodeHeader, encodeRecord, FORMAT_VERSION, findRecord, HEADER_BYTES } from "./record.ts";
 
 const SYNC_EVERY_MS = 50;
 
@@ -72,6 +73,7 @@ export function openLogFile(dir: string, clock: Clock, log: Logger, system: LogS
     const decoded = decodeRecords(existing, HEADER_BYTES);
     records = decoded.payloads;
     end = decoded.end;
+    refuseDamage(logPath, existing, end);
     fd = openSync(logPath, "r+");
     if (end < existing.length) ftruncateSync(fd, end);
   }
@@ -199,6 +201,15 @@ function readWholeSnapshot(path: string, bytes: Buffer): readonly string[] {
     });
   }
   return payloads.slice(0, -1);
+}
+
+/** A torn tail is cut off; whole records behind a broken one were acknowledged once and are not thrown away silently. */
+function refuseDamage(path: string, bytes: Buffer, end: number): void {
+  if (end === bytes.length || findRecord(bytes, end + 1) === undefined) return;
+  throw new MeshError(`the store ${path} is damaged at byte ${end} of ${bytes.length}`, {
+    code: "apiserver.store.damaged",
+    advice: `restore it from a backup, start over with --fresh, or keep what was stored before the damage: truncate -s ${end} '${path}'`,
+  });
 }
 
 function checkHeader(path: string, bytes: Buffer): void {

@@ -2,7 +2,8 @@
  * The bytes of the store's files. A file is a header, then records.
  *   header: "ARGYLEST" · u32 format version · u32 reserved
  *   record: u32 payload length · u32 CRC-32 of the payload · payload (UTF-8 JSON)
- * Reading stops at the first record that is short or whose CRC differs: after a crash that is the torn tail, and nothing follows it.
+ * Reading stops at the first record that is short or whose CRC differs. After a crash that is the torn tail, and nothing follows it; when a whole
+ * record does follow (`findRecord`), the file was damaged in the middle and must not be cut there.
  * Pure: bytes in, values out.
  */
 import { crc32 } from "node:zlib";
@@ -57,4 +58,18 @@ export function decodeRecords(bytes: Buffer, offset: number): { readonly payload
     position = start + length;
   }
   return { payloads, end: position };
+}
+
+const OPEN_BRACE = 0x7b;
+
+/** Where the first whole record at or behind `offset` begins, or undefined. Every payload is a JSON object, which keeps the search short. */
+export function findRecord(bytes: Buffer, offset: number): number | undefined {
+  let brace = bytes.indexOf(OPEN_BRACE, offset + FRAME_BYTES);
+  while (brace !== -1) {
+    const position = brace - FRAME_BYTES;
+    const end = brace + bytes.readUInt32LE(position);
+    if (end <= bytes.length && crc32(bytes.subarray(brace, end)) === bytes.readUInt32LE(position + 4)) return position;
+    brace = bytes.indexOf(OPEN_BRACE, brace + 1);
+  }
+  return undefined;
 }

@@ -1,7 +1,7 @@
 /** `argyle down`: ends every process of the instance; its state is kept. */
-import { formatFlags, formatProblems, parseOptions } from "@argyle/core";
-import { type Command, GLOBAL_FLAGS } from "../command.ts";
-import { EXIT, usageError } from "../exit.ts";
+import { formatFlags } from "@argyle/core";
+import { type Command, GLOBAL_FLAGS, readFlags } from "../command.ts";
+import { EXIT } from "../exit.ts";
 import { requireRunning, stopRunning } from "../instance.ts";
 
 export const down: Command = {
@@ -9,8 +9,7 @@ export const down: Command = {
   summary: "stop everything, keep the state",
   usage: `argyle down [flags]\n\n${formatFlags(GLOBAL_FLAGS)}`,
   async run(argv, { instance, terminal }) {
-    const options = parseOptions(argv, GLOBAL_FLAGS);
-    if (!options.ok) throw usageError(formatProblems(options.error));
+    readFlags("down", argv, GLOBAL_FLAGS);
     const supervisor = await requireRunning(instance);
     try {
       await stopRunning(instance, supervisor);

@@ -1,5 +1,5 @@
 /** `argyle help [COMMAND]`. */
-import { ARGYLE_VERSION, ENVOY_VERSION, ISTIO_VERSION, KUBERNETES_VERSION } from "@argyle/core";
+import { ARGYLE_VERSION, ENVOY_VERSION, ISTIO_VERSION, KUBERNETES_VERSION, MeshError } from "@argyle/core";
 import type { Command } from "../command.ts";
 import { EXIT } from "../exit.ts";
 
@@ -8,12 +8,20 @@ export function createHelp(commands: () => readonly Command[]): Command {
     name: "help",
     summary: "explain a command",
     usage: "argyle help [COMMAND]",
-    async run(argv, { terminal }) {
-      const wanted = commands().find((command) => command.name === argv[0]);
+    async run([name], { terminal }) {
+      const wanted = commands().find((command) => command.name === name);
+      if (wanted === undefined && name !== undefined) throw unknownCommand(name, commands());
       terminal.out(wanted === undefined ? overview(commands()) : `${wanted.summary}\n\nusage: ${wanted.usage}\n`);
       return EXIT.ok;
     },
   };
+}
+
+export function unknownCommand(name: string, commands: readonly Command[]): MeshError {
+  return new MeshError(`"${name}" is not a command`, {
+    code: "usage.command",
+    advice: `commands: ${commands.map((command) => command.name).join(", ")}`,
+  });
 }
 
 export const version: Command = {
@@ -36,7 +44,7 @@ usage: argyle COMMAND [--instance NAME] [flags]
 
 ${rows.join("\n")}
 
-Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 port or lock, 130 interrupted.
-argyle help COMMAND explains one.
+Exit codes: 0 ok, 1 failed, 2 usage, 3 not running, 4 a port or the instance is taken, 130 interrupted during the start.
+argyle help COMMAND explains one. State is in $ARGYLE_STATE_DIR (default ~/.local/state/argyle), one directory for each instance.
 `;
 }

@@ -1,8 +1,8 @@
 /** `argyle kubeconfig`: prints the path of the instance's kubeconfig, or its content with --raw. The user's own file is never touched. */
 import { readFileSync } from "node:fs";
-import { formatFlags, formatProblems, parseOptions } from "@argyle/core";
-import { type Command, GLOBAL_FLAGS } from "../command.ts";
-import { EXIT, usageError } from "../exit.ts";
+import { formatFlags } from "@argyle/core";
+import { type Command, GLOBAL_FLAGS, readFlags } from "../command.ts";
+import { EXIT } from "../exit.ts";
 import { requireKubeconfig } from "../instance.ts";
 
 const FLAGS = { ...GLOBAL_FLAGS, raw: { kind: "boolean", help: "print the file instead of its path" } } as const;
@@ -12,12 +12,9 @@ export const kubeconfig: Command = {
   summary: "where the kubeconfig is: export KUBECONFIG=$(argyle kubeconfig)",
   usage: `argyle kubeconfig [flags]\n\n${formatFlags(FLAGS)}`,
   async run(argv, { instance, terminal }) {
-    const options = parseOptions(argv, FLAGS);
-    if (!options.ok) throw usageError(formatProblems(options.error));
+    const flags = readFlags("kubeconfig", argv, FLAGS);
     requireKubeconfig(instance);
-    terminal.out(
-      options.value.flags.raw === true ? readFileSync(instance.kubeconfig, "utf8") : `${instance.kubeconfig}\n`,
-    );
+    terminal.out(flags.raw === true ? readFileSync(instance.kubeconfig, "utf8") : `${instance.kubeconfig}\n`);
     return EXIT.ok;
   },
 };

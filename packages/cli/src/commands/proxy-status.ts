@@ -1,10 +1,10 @@
 /** `argyle proxy-status` (and `istioctl proxy-status`): which proxy has which configuration, from istiod's /debug/syncz. */
-import { formatFlags, formatProblems, MeshError, parseOptions } from "@argyle/core";
+import { formatFlags, MeshError } from "@argyle/core";
 import { type Pod, resourceOf } from "@argyle/kube-types";
 import { createPodNetwork } from "@argyle/pod-network";
 import { connectApi } from "../api.ts";
-import { type Command, GLOBAL_FLAGS, OUTPUT_FLAG } from "../command.ts";
-import { EXIT, usageError } from "../exit.ts";
+import { type Command, GLOBAL_FLAGS, OUTPUT_FLAG, readFlags } from "../command.ts";
+import { EXIT } from "../exit.ts";
 import { requireRunning } from "../instance.ts";
 import { fetchOverPodNetwork } from "../pod-http.ts";
 import { formatTable } from "../table.ts";
@@ -17,8 +17,7 @@ export const proxyStatus: Command = {
   summary: "which proxy has which configuration (istioctl's columns)",
   usage: `argyle proxy-status [flags]\n\n${formatFlags(FLAGS)}`,
   async run(argv, { instance, terminal }) {
-    const options = parseOptions(argv, FLAGS);
-    if (!options.ok) throw usageError(formatProblems(options.error));
+    const flags = readFlags("proxy-status", argv, FLAGS);
     (await requireRunning(instance)).close();
     const client = connectApi(instance);
     try {
@@ -34,7 +33,7 @@ export const proxyStatus: Command = {
       const body = await fetchOverPodNetwork(network, istiod.status.podIP, ISTIOD_MONITORING, "/debug/syncz");
       const rows = JSON.parse(body) as readonly SyncRow[];
       terminal.out(
-        options.value.flags.output === "json"
+        flags.output === "json"
           ? `${JSON.stringify(rows, undefined, 2)}\n`
           : `${formatRows(rows, istiod.metadata.name)}\n`,
       );

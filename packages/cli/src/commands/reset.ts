@@ -1,22 +1,33 @@
 /** `argyle reset`: stops the instance if it runs and removes its state. */
-import { formatFlags, formatProblems, parseOptions } from "@argyle/core";
-import { type Command, GLOBAL_FLAGS } from "../command.ts";
-import { EXIT, usageError } from "../exit.ts";
-import { findRunning, resetState, stopRunning } from "../instance.ts";
+import { existsSync, rmSync } from "node:fs";
+import { formatFlags } from "@argyle/core";
+import { type Command, GLOBAL_FLAGS, readFlags } from "../command.ts";
+import { EXIT } from "../exit.ts";
+import { explainStateError, findRunning, resetState, stopRunning } from "../instance.ts";
+import { takeStartLock } from "../start-lock.ts";
 
 export const reset: Command = {
   name: "reset",
   summary: "stop everything and forget the state",
   usage: `argyle reset [flags]\n\n${formatFlags(GLOBAL_FLAGS)}`,
   async run(argv, { instance, terminal }) {
-    const options = parseOptions(argv, GLOBAL_FLAGS);
-    if (!options.ok) throw usageError(formatProblems(options.error));
-    const supervisor = await findRunning(instance);
-    if (supervisor !== undefined) {
-      await stopRunning(instance, supervisor);
-      supervisor.close();
+    readFlags("reset", argv, GLOBAL_FLAGS);
+    if (!existsSync(instance.stateDir)) {
+      terminal.note(`instance ${instance.name} has no state: there is no ${instance.stateDir}\n`);
+      return EXIT.ok;
     }
-    resetState(instance);
+    try {
+      takeStartLock(instance);
+      const supervisor = await findRunning(instance);
+      if (supervisor !== undefined) {
+        await stopRunning(instance, supervisor);
+        supervisor.close();
+      }
+      resetState(instance);
+      rmSync(instance.stateDir, { recursive: true, force: true });
+    } catch (error) {
+      throw explainStateError(error, instance);
+    }
     terminal.note(`instance ${instance.name} is gone: removed ${instance.stateDir}\n`);
     return EXIT.ok;
   },

@@ -2,9 +2,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { HOST } from "@argyle/cluster";
-import { formatFlags, formatProblems, parseOptions } from "@argyle/core";
-import { type Command, type CommandContext, GLOBAL_FLAGS } from "../command.ts";
-import { usageError } from "../exit.ts";
+import { formatFlags } from "@argyle/core";
+import { type Command, type CommandContext, GLOBAL_FLAGS, readFlags } from "../command.ts";
 import { checkoutDirectory, readRecord, requireRunning } from "../instance.ts";
 import { findKubectl } from "../kubectl.ts";
 import { runForeground } from "./kubectl.ts";
@@ -14,10 +13,9 @@ export const shell: Command = {
   summary: "a shell where kubectl, istioctl and INGRESS_IP are set",
   usage: `argyle shell [flags]\n\n${formatFlags(GLOBAL_FLAGS)}`,
   async run(argv, context) {
-    const options = parseOptions(argv, GLOBAL_FLAGS);
-    if (!options.ok) throw usageError(formatProblems(options.error));
+    readFlags("shell", argv, GLOBAL_FLAGS);
     (await requireRunning(context.instance)).close();
-    const record = readRecord(context.instance.stateDir);
+    const record = readRecord(context.instance);
     const kubectl = findKubectl(context.env);
     const path = [writeCommands(context), ...(kubectl === undefined ? [] : [dirname(kubectl)]), context.env.PATH ?? ""];
     const env = {

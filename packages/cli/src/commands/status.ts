@@ -1,11 +1,11 @@
 /** `argyle status`: the components with their memory, and what runs in the cluster. */
-import { formatFlags, formatProblems, MeshError, parseOptions } from "@argyle/core";
+import { formatFlags, MeshError } from "@argyle/core";
 import { type KubeClient, objectKey } from "@argyle/kube-client";
 import { type Pod, resourceOf } from "@argyle/kube-types";
 import type { SupervisorClient } from "@argyle/supervisor";
 import { connectApi } from "../api.ts";
-import { type Command, type CommandContext, GLOBAL_FLAGS, OUTPUT_FLAG } from "../command.ts";
-import { EXIT, usageError } from "../exit.ts";
+import { type Command, type CommandContext, GLOBAL_FLAGS, OUTPUT_FLAG, readFlags } from "../command.ts";
+import { EXIT } from "../exit.ts";
 import { readRecord, requireRunning } from "../instance.ts";
 import { readTreeMemory } from "../process-memory.ts";
 import { formatTable } from "../table.ts";
@@ -17,11 +17,10 @@ export const status: Command = {
   summary: "what runs, and how much memory it takes",
   usage: `argyle status [flags]\n\n${formatFlags(FLAGS)}`,
   async run(argv, context) {
-    const options = parseOptions(argv, FLAGS);
-    if (!options.ok) throw usageError(formatProblems(options.error));
+    const flags = readFlags("status", argv, FLAGS);
     const supervisor = await requireRunning(context.instance);
     try {
-      await printStatus(supervisor, context, options.value.flags.output === "json" ? "json" : "text");
+      await printStatus(supervisor, context, flags.output === "json" ? "json" : "text");
     } finally {
       supervisor.close();
     }
@@ -53,7 +52,7 @@ export async function printStatus(
       pssBytes: entry.state === "running" ? readTreeMemory(entry.pid).reduce((sum, p) => sum + p.pssBytes, 0) : 0,
     }),
   );
-  const record = readRecord(context.instance.stateDir);
+  const record = readRecord(context.instance);
   const pssBytes = processes.reduce((sum, p) => sum + p.pssBytes, 0);
   if (form === "json") {
     context.terminal.out(

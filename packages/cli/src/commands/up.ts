@@ -1,34 +1,31 @@
 /**
  * `argyle up`: starts an instance, applies the control plane and the demo, waits until the first request goes through, and stays in the
- * foreground until Ctrl-C (or returns with -d). A second `up` shows the running instance and follows it.
+ * foreground until Ctrl-C (or returns with -d). A second `up` shows the running instance and follows it; one whose start was cut short is
+ * brought up to the end. The instance does not depend on this process: killed with -9, it leaves the instance running.
  */
-import { spawn } from "node:child_process";
-import { mkdirSync, openSync, readFileSync, statfsSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { findFreePort, HOST, HOST_PORTS } from "@argyle/cluster";
-import { ARGYLE_VERSION, formatFlags, formatProblems, MeshError, parseOptions, sleep, systemClock } from "@argyle/core";
-import type { KubeClient } from "@argyle/kube-client";
-import { connectSupervisor, type SupervisorClient } from "@argyle/supervisor";
-import { waitForApi } from "../api.ts";
-import { type Command, type CommandContext, GLOBAL_FLAGS } from "../command.ts";
-import { baseEnvironment, COMPONENTS, componentStart } from "../components.ts";
-import { type Demo, deployControlPlane, deployDemo, waitForShop } from "../deploy.ts";
-import { EXIT, usageError } from "../exit.ts";
+import { HOST, HOST_PORTS } from "@argyle/cluster";
+import { ARGYLE_VERSION, formatFlags, MeshError, sleep, systemClock } from "@argyle/core";
+import type { SupervisorClient } from "@argyle/supervisor";
+import { type Command, type CommandContext, GLOBAL_FLAGS, readFlags, usageError } from "../command.ts";
+import { EXIT } from "../exit.ts";
 import {
   checkoutDirectory,
-  distDirectory,
+  explainStateError,
   findRunning,
   type Instance,
-  type InstanceRecord,
-  prepareDirectories,
+  instanceFlag,
   readRecord,
   resetState,
   stopRunning,
-  takeStartLock,
   withFreshRunDir,
-  writeRecord,
 } from "../instance.ts";
-import { createPhases } from "../phases.ts";
+import { checkPorts } from "../port-choice.ts";
+import { DEMOS, type Demo, type InstanceRecord } from "../record.ts";
+import { bringUp, prepareStart, type StartChoices } from "../start.ts";
+import { takeStartLock } from "../start-lock.ts";
+import { endedInOrder } from "../supervisor-process.ts";
 import { describeUrls } from "../urls.ts";
 import { printStatus } from "./status.ts";
 
@@ -36,211 +33,159 @@ const FLAGS = {
   ...GLOBAL_FLAGS,
   detach: { kind: "boolean", alias: "d", help: "return when it is up instead of staying in the foreground" },
   fresh: { kind: "boolean", help: "forget the state of an earlier run" },
-  demo: { kind: "string", oneOf: ["none", "mesh", "sock-shop"], help: "what to deploy (default sock-shop)" },
-  "api-port": { kind: "number", help: `port of the Kubernetes API on ${HOST} (default ${HOST_PORTS.api}, 0 for any)` },
+  demo: { kind: "string", oneOf: DEMOS, help: "what to deploy (default: as in the earlier run, else sock-shop)" },
+  "api-port": {
+    kind: "number",
+    help: `port of the Kubernetes API on ${HOST}; 0 for any, an error if busy (default ${HOST_PORTS.api}, or the next free one)`,
+  },
   "gateway-port": {
     kind: "number",
-    help: `port of the ingress gateway (default ${HOST_PORTS.gatewayHttp}, 0 for any)`,
+    help: `port of the ingress gateway, likewise (default ${HOST_PORTS.gatewayHttp}, or the next free one)`,
   },
 } as const;
-
-const SUPERVISOR_DEADLINE_MS = 5000;
-const LEAST_FREE_BYTES = 200 * 1024 * 1024;
 
 export const up: Command = {
   name: "up",
   summary: "start the mesh and the demo (what npm start does)",
-  usage: `argyle up [flags]\n\n${formatFlags(FLAGS)}`,
-  async run(argv, located) {
-    const options = parseOptions(argv, FLAGS);
-    if (!options.ok) throw usageError(formatProblems(options.error));
-    const { flags } = options.value;
-    const running = await findRunning(located.instance);
-    if (running !== undefined) return followRunning(running, flags.detach === true, located);
-    const instance = withFreshRunDir(located.instance, located.env, systemClock.now());
-    const context: CommandContext = { ...located, instance };
+  usage: `argyle up [flags]
 
-    const abort = new AbortController();
-    const onSignal = () => abort.abort(new MeshError("interrupted", { code: "interrupted" }));
-    process.once("SIGINT", onSignal);
-    process.once("SIGTERM", onSignal);
-    const release = takeLock(context.instance);
-    let supervisor: SupervisorClient | undefined;
-    try {
-      if (flags.fresh === true) resetState(context.instance);
-      const started = performance.now();
-      supervisor = await startInstance(context, flags, abort.signal);
-      const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      const record = readRecord(context.instance.stateDir);
-      if (record !== undefined)
-        context.terminal.out(describeUrls(context.instance, record, seconds, flags.demo ?? "sock-shop"));
-      release();
-      if (flags.detach === true) return EXIT.ok;
-      context.terminal.note("Ctrl-C stops everything.\n");
-      await untilStopped(supervisor, context.instance, abort.signal);
-      return EXIT.ok;
-    } catch (error) {
-      if (supervisor === undefined) supervisor = await findRunning(context.instance);
-      throw error;
-    } finally {
-      release();
-      if (flags.detach !== true || abort.signal.aborted) await stopInstance(supervisor, context);
-      supervisor?.close();
+${formatFlags(FLAGS)}
+
+In the foreground Ctrl-C stops everything and ends with 0; during the start it ends with 130. Without its foreground process
+(kill -9) the instance goes on: argyle status shows it, argyle up follows it again, argyle down ends it.`,
+  async run(argv, located) {
+    const flags = readFlags("up", argv, FLAGS);
+    const portProblems = checkPorts({ "api-port": flags["api-port"], "gateway-port": flags["gateway-port"] });
+    if (portProblems.length > 0) throw usageError("up", portProblems);
+    const choices: StartChoices = {
+      demo: DEMOS.find((demo: Demo) => demo === flags.demo),
+      apiPort: flags["api-port"],
+      gatewayPort: flags["gateway-port"],
+    };
+    const running = await findRunning(located.instance);
+    const record = running === undefined ? undefined : readRecord(located.instance);
+    if (running !== undefined && record !== undefined) {
+      try {
+        checkSameCheckout(located.instance, record);
+        if (flags.fresh === true) throw stillRunning(located.instance);
+        if (record.phase === "up") {
+          if (Object.values(choices).some((choice) => choice !== undefined))
+            located.terminal.note("it runs already: --demo, --api-port and --gateway-port are for a new start\n");
+          return await followRunning(running, flags.detach === true, located);
+        }
+      } finally {
+        if (record.phase === "up" || flags.fresh === true) running.close();
+      }
     }
+    return startAndStay(located, { choices, running, record, isDetached: flags.detach === true, isFresh: flags.fresh });
   },
 };
 
-function takeLock(instance: Instance): () => void {
-  mkdirSync(instance.stateDir, { recursive: true, mode: 0o700 });
-  return takeStartLock(instance);
+interface StartRequest {
+  readonly choices: StartChoices;
+  /** Supervisor and record of a start that was cut short. */
+  readonly running: SupervisorClient | undefined;
+  readonly record: InstanceRecord | undefined;
+  readonly isDetached: boolean;
+  readonly isFresh: boolean | undefined;
 }
 
-async function startInstance(
-  context: CommandContext,
-  flags: { readonly demo?: string; readonly "api-port"?: number; readonly "gateway-port"?: number },
-  signal: AbortSignal,
-): Promise<SupervisorClient> {
-  const { instance, terminal, env } = context;
-  const phases = createPhases(terminal);
-  checkDisk(instance);
-  const previous = readRecord(instance.stateDir);
-  prepareDirectories(instance, previous?.runDir);
-  const record: InstanceRecord = {
-    version: ARGYLE_VERSION,
-    checkout: checkoutDirectory(),
-    runDir: instance.runDir,
-    apiPort: await choosePort("api-port", flags["api-port"] ?? previous?.apiPort, HOST_PORTS.api, context),
-    gatewayPort: await choosePort(
-      "gateway-port",
-      flags["gateway-port"] ?? previous?.gatewayPort,
-      HOST_PORTS.gatewayHttp,
-      context,
-    ),
-    startedAt: systemClock.now(),
-  };
-  writeRecord(instance, record);
+async function startAndStay(located: CommandContext, request: StartRequest): Promise<number> {
+  const { terminal } = located;
+  const instance =
+    request.running === undefined
+      ? withFreshRunDir(located.instance, located.env, systemClock.now())
+      : located.instance;
+  const context: CommandContext = { ...located, instance };
+  const abort = new AbortController();
+  const onSignal = () => abort.abort(new MeshError("interrupted", { code: "interrupted" }));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, onSignal);
 
-  const supervisor = await phases.run("start", "supervisor, API server, proxies", async () => {
-    const client = await startSupervisor(instance, env, signal);
-    for (const name of COMPONENTS) {
-      if (name !== "kube-proxy") await client.start(componentStart(name, instance, record, env));
-    }
-    return client;
-  });
-  const api = await phases.run("api", `Kubernetes API on ${HOST}:${record.apiPort}`, async () => {
-    const client = await waitForApi(instance, signal);
-    await supervisor.start(componentStart("kube-proxy", instance, record, env));
-    return client;
-  });
+  const release = lock(instance);
+  let supervisor = request.running;
   try {
-    await deploy(api, record, (flags.demo ?? "sock-shop") as Demo, phases, context, signal);
+    if (request.isFresh === true) resetState(instance);
+    const started = performance.now();
+    if (supervisor !== undefined) terminal.note("an earlier start was cut short, going on with it\n");
+    const previous = readRecord(located.instance);
+    const record = request.record ?? (await prepareStart(context, request.choices, previous));
+    supervisor = await bringUp(context, record, supervisor, abort.signal);
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    terminal.out(describeUrls(instance, record, seconds));
+  } catch (error) {
+    await afterFailure(error, supervisor, context, request.isDetached && !abort.signal.aborted);
+    throw explainStateError(error, instance);
   } finally {
-    api.close();
+    release();
   }
-  return supervisor;
+  try {
+    if (request.isDetached) return EXIT.ok;
+    terminal.note("Ctrl-C stops everything.\n");
+    if (await untilStopped(supervisor, instance, abort.signal)) return EXIT.ok;
+    await stopInstance(supervisor, context);
+    return EXIT.ok;
+  } finally {
+    supervisor.close();
+  }
 }
 
-async function deploy(
-  api: KubeClient,
-  record: InstanceRecord,
-  demo: Demo,
-  phases: ReturnType<typeof createPhases>,
+function lock(instance: Instance): () => void {
+  try {
+    return takeStartLock(instance);
+  } catch (error) {
+    throw explainStateError(error, instance);
+  }
+}
+
+/** A start that failed leaves nothing behind, except with -d: then it stays for a look, and says so. */
+async function afterFailure(
+  error: unknown,
+  known: SupervisorClient | undefined,
   context: CommandContext,
-  signal: AbortSignal,
+  staysForALook: boolean,
 ): Promise<void> {
-  if (demo === "none") return;
-  const resumed = await phases.run("mesh", "istiod and the ingress gateway", () =>
-    deployControlPlane(api, join(checkoutDirectory(), "demo"), record.gatewayPort, signal),
-  );
-  if (resumed > 0) context.terminal.note(`resumed  ${resumed} objects of the earlier run (--fresh starts over)\n`);
-  if (demo === "mesh") return;
-  await phases.run("shop", "Sock Shop", async () => {
-    if (resumed === 0) await deployDemo(api, join(checkoutDirectory(), "demo"));
-    await waitForShop(record.gatewayPort, signal);
-  });
-}
-
-/** The wished port or, for one that nobody asked for by name, the next free one, said aloud. */
-async function choosePort(
-  flag: string,
-  wished: number | undefined,
-  fallback: number,
-  context: CommandContext,
-): Promise<number> {
-  const start = wished === undefined ? fallback : wished === 0 ? 20_000 + Math.floor(Math.random() * 20_000) : wished;
-  const port = await findFreePort(start);
-  if (port !== start && wished !== 0) {
-    context.terminal.note(`ports    ${HOST}:${start} is in use, taking ${port} instead (--${flag} chooses another)\n`);
+  const { instance, terminal } = context;
+  const supervisor = known ?? (await findRunning(instance));
+  if (supervisor === undefined) {
+    rmSync(instance.runDir, { recursive: true, force: true });
+    return;
   }
-  return port;
-}
-
-function checkDisk(instance: Instance): void {
-  const disk = statfsSync(instance.stateDir);
-  if (disk.bavail * disk.bsize >= LEAST_FREE_BYTES) return;
-  throw new MeshError(
-    `only ${Math.floor((disk.bavail * disk.bsize) / 1024 / 1024)} MB are free where ${instance.stateDir} lies`,
-    {
-      code: "instance.disk-full",
-      advice: "free at least 200 MB, or set XDG_STATE_HOME to a directory on another disk",
-    },
-  );
-}
-
-async function startSupervisor(
-  instance: Instance,
-  env: NodeJS.ProcessEnv,
-  signal: AbortSignal,
-): Promise<SupervisorClient> {
-  const log = openSync(join(instance.stateDir, "logs/supervisor.log"), "a");
-  const child = spawn(
-    process.execPath,
-    [join(distDirectory(), "supervisor.cjs"), "--run-dir", instance.runDir, "--state-dir", instance.stateDir],
-    { detached: true, stdio: ["ignore", log, log], env: baseEnvironment(env), cwd: instance.stateDir },
-  );
-  child.unref();
-  const end = performance.now() + SUPERVISOR_DEADLINE_MS;
-  for (;;) {
-    signal.throwIfAborted();
-    try {
-      return await connectSupervisor(join(instance.runDir, "supervisor.sock"));
-    } catch (error) {
-      if (child.exitCode !== null || performance.now() > end) {
-        const tail = readFileSync(join(instance.stateDir, "logs/supervisor.log"), "utf8")
-          .trimEnd()
-          .split("\n")
-          .slice(-3)
-          .join("\n");
-        throw new MeshError(`the supervisor did not start: ${tail}`, { code: "instance.supervisor", cause: error });
-      }
-      await sleep(systemClock, 10, signal);
-    }
+  if (!staysForALook) await stopInstance(supervisor, context);
+  else if (!(error instanceof MeshError) || error.code !== "instance.ended") {
+    const flag = instanceFlag(instance);
+    terminal.note(
+      `the start failed; what runs is left for a look (./argyle status${flag}, logs in ${join(instance.stateDir, "logs")})\n` +
+        `  ./argyle up${flag} -d tries to finish the start, ./argyle down${flag} ends it\n`,
+    );
   }
+  supervisor.close();
 }
 
-/** Resolves when the supervisor is gone; rejects on Ctrl-C. */
-async function untilStopped(supervisor: SupervisorClient, instance: Instance, signal: AbortSignal): Promise<void> {
+/** True when the supervisor is gone, false on Ctrl-C. */
+async function untilStopped(supervisor: SupervisorClient, instance: Instance, signal: AbortSignal): Promise<boolean> {
   for (;;) {
     try {
-      await sleep(systemClock, 500, signal);
+      await sleep(systemClock, 250, signal);
     } catch {
-      return;
+      return false;
     }
     try {
       await supervisor.list();
     } catch {
-      if ((await findRunning(instance)) === undefined) {
-        throw new MeshError("the instance has ended", {
-          code: "instance.ended",
-          advice: `if nobody stopped it, look at ${instance.stateDir}/logs/supervisor.log`,
-        });
+      if ((await findRunning(instance)) !== undefined) continue;
+      if (endedInOrder(instance)) {
+        process.stderr.write(`instance ${instance.name} was stopped\n`);
+        return true;
       }
+      throw new MeshError(`instance ${instance.name} has ended unexpectedly`, {
+        code: "instance.ended",
+        advice: `look at ${join(instance.stateDir, "logs/supervisor.log")}; its state is kept`,
+      });
     }
   }
 }
 
-async function stopInstance(supervisor: SupervisorClient | undefined, context: CommandContext): Promise<void> {
-  if (supervisor === undefined) return;
+async function stopInstance(supervisor: SupervisorClient, context: CommandContext): Promise<void> {
   context.terminal.note("\nstopping …\n");
   const started = performance.now();
   try {
@@ -248,9 +193,26 @@ async function stopInstance(supervisor: SupervisorClient | undefined, context: C
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== "supervisor.unreachable") throw error;
   }
-  context.terminal.note(
-    `stopped  ${((performance.now() - started) / 1000).toFixed(1)} s, state is kept in ${context.instance.stateDir}\n`,
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  context.terminal.note(`stopped  ${seconds} s, state is kept in ${context.instance.stateDir}\n`);
+}
+
+function checkSameCheckout(instance: Instance, record: InstanceRecord): void {
+  if (record.version === ARGYLE_VERSION && record.checkout === checkoutDirectory()) return;
+  throw new MeshError(
+    `instance ${instance.name} already runs from ${record.checkout} (version ${record.version}); this is ${checkoutDirectory()} (version ${ARGYLE_VERSION})`,
+    {
+      code: "instance.other-version",
+      advice: `end it first with: ${join(record.checkout, "argyle")} down${instanceFlag(instance)}, or start a second one: ./argyle up --instance NAME`,
+    },
   );
+}
+
+function stillRunning(instance: Instance): MeshError {
+  return new MeshError(`instance ${instance.name} is running, and --fresh would remove its state`, {
+    code: "instance.running",
+    advice: `end it first with: ./argyle down${instanceFlag(instance)}`,
+  });
 }
 
 async function followRunning(
@@ -258,26 +220,13 @@ async function followRunning(
   isDetached: boolean,
   context: CommandContext,
 ): Promise<number> {
-  const record = readRecord(context.instance.stateDir);
-  try {
-    if (record !== undefined && (record.version !== ARGYLE_VERSION || record.checkout !== checkoutDirectory())) {
-      throw new MeshError(
-        `instance ${context.instance.name} already runs from ${record.checkout} (version ${record.version})`,
-        {
-          code: "instance.other-version",
-          advice: `end it first with: ${join(record.checkout, "argyle")} down`,
-        },
-      );
-    }
-    context.terminal.note(`instance ${context.instance.name} is already running\n`);
-    await printStatus(supervisor, context, "text");
-    if (isDetached) return EXIT.ok;
-    context.terminal.note("following it; Ctrl-C leaves it running, `./argyle down` ends it\n");
-    const abort = new AbortController();
-    process.once("SIGINT", () => abort.abort());
-    await untilStopped(supervisor, context.instance, abort.signal);
-    return EXIT.ok;
-  } finally {
-    supervisor.close();
-  }
+  const { instance, terminal } = context;
+  terminal.note(`instance ${instance.name} is already running\n`);
+  await printStatus(supervisor, context, "text");
+  if (isDetached) return EXIT.ok;
+  terminal.note(`following it; Ctrl-C leaves it running, ./argyle down${instanceFlag(instance)} ends it\n`);
+  const abort = new AbortController();
+  process.once("SIGINT", () => abort.abort());
+  await untilStopped(supervisor, instance, abort.signal);
+  return EXIT.ok;
 }

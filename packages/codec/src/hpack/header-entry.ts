@@ -94,6 +94,11 @@ export function receivedEntry(
   return new HeaderEntry(name, value, role ?? roleOf(name), isNeverIndexed, isFieldValue(value), 0);
 }
 
+/** Of a name that is known to be a token. */
+export function fieldRole(name: string): number {
+  return ROLES.get(name) ?? FieldRole.plain;
+}
+
 const VALID_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const INVALID_CHARACTER = /[^\t\x20-\x7e\x80-\xff]/;
 

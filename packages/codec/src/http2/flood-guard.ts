@@ -58,8 +58,8 @@ export class FloodGuard {
     this.closedStreams += 1;
   }
 
-  /** The peer reset one of its requests before our response was whole. Counts as closed, too. */
-  onRemoteReset(lifetimeMs: number): string | undefined {
+  /** The peer reset one of its requests, or made us do it. Counts as closed, too. */
+  onReset(lifetimeMs: number): string | undefined {
     this.closedStreams += 1;
     if (lifetimeMs >= this.limits.prematureResetMinStreamLifetimeMs) return undefined;
     this.prematureResets += 1;

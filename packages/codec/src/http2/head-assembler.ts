@@ -92,7 +92,10 @@ export class HeadAssembler {
   }
 
   private takePseudo(role: number, value: string): void {
-    if (this.entries.length > 0 || this.hasPseudo(role)) return this.fail("invalid-pseudo");
+    if (this.entries.length > 0 || this.hasPseudo(role)) {
+      this.fail("invalid-pseudo");
+      return;
+    }
     this.pseudo |= 1 << role;
     switch (role) {
       case FieldRole.method:
@@ -118,19 +121,33 @@ export class HeadAssembler {
   private takeSpecial(role: number, entry: HeaderEntry): void {
     switch (role) {
       case FieldRole.invalidName:
-        return this.fail("invalid-field");
+        this.fail("invalid-field");
+        return;
       case FieldRole.connection:
-        return this.fail("connection-field");
+        this.fail("connection-field");
+        return;
       case FieldRole.te:
-        if (entry.value.toLowerCase() !== "trailers") return this.fail("connection-field");
+        if (entry.value.toLowerCase() !== "trailers") {
+          this.fail("connection-field");
+          return;
+        }
         break;
       case FieldRole.contentLength:
-        if (this.contentLength >= 0) return this.fail("invalid-content-length");
+        if (this.contentLength >= 0) {
+          this.fail("invalid-content-length");
+          return;
+        }
         this.contentLength = parseLength(entry.value);
-        if (this.contentLength < 0) return this.fail("invalid-content-length");
+        if (this.contentLength < 0) {
+          this.fail("invalid-content-length");
+          return;
+        }
         break;
       case FieldRole.host:
-        if (this.host !== undefined) return this.fail("invalid-authority");
+        if (this.host !== undefined) {
+          this.fail("invalid-authority");
+          return;
+        }
         this.host = entry.value;
         break;
       case FieldRole.expect:

@@ -2,8 +2,9 @@
  * Turns an assembled block into the head its caller gets, or says what is wrong with it. Pure.
  * Requests: RFC 9113 §8.3.1, extended CONNECT RFC 8441 §4; responses: §8.3.2.
  */
-import type { Framing } from "../http1/events.ts";
+
 import { createEntry, FieldRole } from "../hpack/header-entry.ts";
+import type { Framing } from "../http1/events.ts";
 import { EntryHeaderBlock } from "./entry-header-block.ts";
 import type { Http2RequestHead, Http2ResponseHead } from "./events.ts";
 import type { HeadAssembler, HeadProblem } from "./head-assembler.ts";

@@ -52,7 +52,13 @@ function virtualHosts(context: TranslateContext, servers: readonly MergedServer[
     for (const { vs, hosts } of virtualServicesOf(context, merged)) {
       const cacheKey = `${vs.namespace}/${vs.name}|${number}|${gatewayName}`;
       const routes =
-        routesOf.get(cacheKey) ?? virtualServiceRoutes(vs, { context, port: number, gateways: new Set([gatewayName]) });
+        routesOf.get(cacheKey) ??
+        virtualServiceRoutes(vs, {
+          context,
+          port: number,
+          gateways: new Set([gatewayName]),
+          isTls: merged.kind === "https",
+        });
       routesOf.set(cacheKey, routes);
       if (routes.length === 0 && !redirects) continue;
       for (const host of hosts) {

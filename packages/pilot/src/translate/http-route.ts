@@ -2,7 +2,7 @@
  * The http section of a VirtualService, or a service without one, as Envoy routes. Order is the manifest's; the first route that takes
  * everything ends the list. https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto
  */
-import type { Destination, HttpMatchRequest, HttpRedirect, HttpRoute } from "@argyle/kube-types";
+import type { Destination, HttpMatchRequest, HttpRoute } from "@argyle/kube-types";
 import { selects } from "../model/config.ts";
 import { effectivePolicy } from "../model/destination-rule.ts";
 import type { EnvoyMessage } from "../model/json.ts";
@@ -11,6 +11,7 @@ import type { VirtualServiceConfig } from "../model/virtual-service.ts";
 import { protoDuration } from "./cluster-policy.ts";
 import type { TranslateContext } from "./context.ts";
 import { clusterName } from "./names.ts";
+import { redirectAction } from "./redirect.ts";
 import { isCatchAll, routeMatch } from "./route-match.ts";
 import { corsConfig, faultConfig, hashPolicies, headerFields, mirrorPolicies, retryPolicy } from "./route-policy.ts";
 
@@ -20,6 +21,8 @@ export interface HttpRouteOptions {
   readonly port: number;
   /** `mesh` for sidecars, or the gateways of the server. */
   readonly gateways: ReadonlySet<string>;
+  /** The listener ends TLS: requests are https. */
+  readonly isTls?: boolean;
 }
 
 export function virtualServiceRoutes(vs: VirtualServiceConfig, options: HttpRouteOptions): readonly EnvoyMessage[] {
@@ -94,7 +97,7 @@ function translateRoute(
   return {
     name,
     match: routeMatch(match),
-    ...actionOf(route, match, context, port, authority),
+    ...actionOf(route, match, options, authority),
     metadata: {
       filter_metadata: {
         istio: { config: `/apis/networking.istio.io/v1/namespaces/${vs.namespace}/virtual-service/${vs.name}` },
@@ -109,11 +112,11 @@ function translateRoute(
 function actionOf(
   route: HttpRoute,
   match: HttpMatchRequest | undefined,
-  context: TranslateContext,
-  port: number,
+  { context, port, isTls }: HttpRouteOptions,
   authority: string | undefined,
 ): EnvoyMessage {
-  if (route.redirect !== undefined) return { redirect: redirectAction(route.redirect, match) };
+  if (route.redirect !== undefined)
+    return { redirect: redirectAction(route.redirect, match, { port, isTls: isTls === true }) };
   if (route.directResponse !== undefined) {
     const { status, body } = route.directResponse;
     return {
@@ -172,33 +175,6 @@ function actionOf(
     },
   };
 }
-
-function redirectAction(redirect: HttpRedirect, match: HttpMatchRequest | undefined): EnvoyMessage {
-  const path = redirect.uri;
-  const isPrefix = path?.startsWith("%PREFIX()%") === true;
-  return {
-    host_redirect: redirect.authority,
-    path_redirect: isPrefix ? undefined : path,
-    prefix_rewrite: isPrefix && match?.uri?.prefix !== undefined ? path?.slice("%PREFIX()%".length) : undefined,
-    scheme_redirect: redirect.scheme,
-    port_redirect:
-      redirect.port ??
-      (redirect.derivePort === "FROM_PROTOCOL_DEFAULT" && redirect.scheme !== undefined
-        ? redirect.scheme === "https"
-          ? 443
-          : 80
-        : undefined),
-    response_code: REDIRECT_CODES[redirect.redirectCode ?? 301],
-  };
-}
-
-/** 301 is the default of the message and stays unwritten. */
-const REDIRECT_CODES: Readonly<Record<number, string>> = {
-  302: "FOUND",
-  303: "SEE_OTHER",
-  307: "TEMPORARY_REDIRECT",
-  308: "PERMANENT_REDIRECT",
-};
 
 function operationOf(route: HttpRoute, match: HttpMatchRequest | undefined, port: number): string {
   const path =

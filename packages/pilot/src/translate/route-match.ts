@@ -72,12 +72,12 @@ function headerMatcher(name: string, match: StringMatch): EnvoyMessage {
   return { name, string_match: stringMatcher(match) };
 }
 
-/** An empty match, and a regex that takes anything, only ask for the name to be there. */
+/** An empty match, and `*` (which is no regular expression), only ask for the name to be there. `.*` also takes the empty value of no header. */
 function isPresence(match: StringMatch | null): boolean {
   if (match === null) return true;
   return (
     match.exact === undefined &&
     match.prefix === undefined &&
-    (match.regex === undefined || match.regex === "*" || match.regex === ".*")
+    (match.regex === undefined || match.regex === "*")
   );
 }

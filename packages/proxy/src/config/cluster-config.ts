@@ -33,6 +33,10 @@ export interface ClusterConfig {
   readonly panicThreshold: number;
   /** Where connections come from, as the peer sees it (Istio's inbound passthrough uses 127.0.0.6). */
   readonly sourceAddress: string | undefined;
+  /** metadata istio.alpn_override "false": TLS that the user configured keeps its own ALPN. */
+  readonly keepsOwnAlpn: boolean;
+  /** Upstream network filter istio.metadata_exchange: TCP peers say who they are. */
+  readonly exchangesMetadata: boolean;
   readonly raw: object;
 }
 
@@ -102,6 +106,7 @@ export function compileCluster(fields: Fields): ClusterConfig {
   if (type.endsWith("_DNS") && assignment === undefined)
     fields.problem("load_assignment", `value is required for a ${type} cluster`);
   const subset = fields.object("lb_subset_config");
+  const metadata = fields.object("metadata")?.object("filter_metadata")?.raw ?? {};
   return {
     name,
     type,
@@ -123,7 +128,12 @@ export function compileCluster(fields: Fields): ClusterConfig {
     endpoints: assignment === undefined ? undefined : compileLoadAssignment(assignment),
     dnsRefreshMs: fields.duration("dns_refresh_rate", 5000),
     outlier: outlier === undefined ? undefined : compileOutlier(outlier),
-    metadata: fields.object("metadata")?.object("filter_metadata")?.raw ?? {},
+    metadata,
+    keepsOwnAlpn: (metadata.istio as { readonly alpn_override?: unknown } | undefined)?.alpn_override === "false",
+    exchangesMetadata: fields.list("filters").some((filter) => {
+      const any = filter.object("typed_config");
+      return `${any?.typeName()} ${any?.string("type_url")}`.includes("metadataexchange.config.MetadataExchange");
+    }),
     originalDstPort: fields.object("original_dst_lb_config")?.number("upstream_port_override", 0) ?? 0,
     subsetSelectors: subset?.list("subset_selectors").map((item) => [...item.strings("keys")].sort()) ?? [],
     subsetFallback:

@@ -6,9 +6,9 @@ import type { PathOptions } from "../http/path-normalization.ts";
 import { type AccessLogConfig, compileAccessLogs } from "./access-log-config.ts";
 import { type CidrRange, compileCidr } from "./address.ts";
 import type { Fields } from "./fields.ts";
-import { percentOf } from "./fraction.ts";
 import { compileHttpFilter, type HttpFilterConfig } from "./http-filter-config.ts";
 import { compileRouteTable, type RouteTable } from "./route-config.ts";
+import { compileTracing, type TracingConfig } from "./tracing-config.ts";
 
 export interface HcmConfig {
   readonly kind: "http";
@@ -44,14 +44,9 @@ export interface HcmConfig {
   readonly maxRequestHeadBytes: number;
   readonly proxy100Continue: boolean;
   readonly tracing: TracingConfig | undefined;
+  /** istio.alpn for HTTP/1.1 upstreams, comma-separated: replaces the ALPN of the cluster's transport socket. */
+  readonly upstreamAlpn: string | undefined;
   readonly via: string;
-}
-
-export interface TracingConfig {
-  /** Percentages. */
-  readonly clientSampling: number;
-  readonly randomSampling: number;
-  readonly overallSampling: number;
 }
 
 export interface ClientCertForwarding {
@@ -83,11 +78,12 @@ export function compileHcm(fields: Fields): HcmConfig {
   const http1 = fields.object("http_protocol_options");
   const tracing = fields.object("tracing");
   const cert = fields.object("set_current_client_cert_details");
+  const filters = compileFilters(fields);
   return {
     kind: "http",
     statPrefix: fields.required("stat_prefix"),
     routes: compileRoutes(fields),
-    filters: compileFilters(fields),
+    filters,
     accessLogs: compileAccessLogs(fields.list("access_log")),
     useRemoteAddress: fields.boolean("use_remote_address"),
     xffTrustedHops: fields.number("xff_num_trusted_hops", 0),
@@ -132,14 +128,8 @@ export function compileHcm(fields: Fields): HcmConfig {
     drainTimeoutMs: fields.duration("drain_timeout", 5000),
     maxRequestHeadBytes: fields.number("max_request_headers_kb", 60) * 1024,
     proxy100Continue: fields.boolean("proxy_100_continue"),
-    tracing:
-      tracing === undefined
-        ? undefined
-        : {
-            clientSampling: percentOf(tracing, "client_sampling") ?? 100,
-            randomSampling: percentOf(tracing, "random_sampling") ?? 100,
-            overallSampling: percentOf(tracing, "overall_sampling") ?? 100,
-          },
+    tracing: tracing === undefined ? undefined : compileTracing(tracing),
+    upstreamAlpn: filters.find((filter) => filter.kind === "alpn")?.http11,
     via: fields.string("via"),
   };
 }

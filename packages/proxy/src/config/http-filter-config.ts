@@ -7,7 +7,9 @@ export type HttpFilterConfig =
   | { readonly kind: "router"; readonly name: string; readonly suppressEnvoyHeaders: boolean }
   | { readonly kind: "fault"; readonly name: string; readonly config: FaultConfig }
   | { readonly kind: "cors"; readonly name: string; readonly config: CorsConfig }
-  | { readonly kind: "istio-stats"; readonly name: string; readonly reporter: "client" | "server" | "unset" }
+  | { readonly kind: "istio-stats"; readonly name: string; readonly usesHostHeader: boolean }
+  /** `http11` is the ALPN offer of HTTP/1.1 upstream connections, comma-separated. */
+  | { readonly kind: "alpn"; readonly name: string; readonly http11: string | undefined }
   | { readonly kind: "peer-metadata"; readonly name: string; readonly config: PeerMetadataConfig }
   | { readonly kind: "none"; readonly name: string };
 
@@ -39,7 +41,7 @@ export function compileHttpFilter(fields: Fields): HttpFilterConfig {
     case "envoy.extensions.filters.http.cors.v3.Cors":
       return { kind: "cors", name, config: compileCors(config) };
     case "stats.PluginConfig":
-      return { kind: "istio-stats", name, reporter: "unset" };
+      return { kind: "istio-stats", name, usesHostHeader: !config.boolean("disable_host_header_fallback") };
     case "io.istio.http.peer_metadata.Config":
       return {
         kind: "peer-metadata",
@@ -51,8 +53,9 @@ export function compileHttpFilter(fields: Fields): HttpFilterConfig {
           propagatesUpstream: config.list("upstream_propagation").length > 0,
         },
       };
-    // Nothing to do on HTTP/1.1: ALPN overrides follow from the transport socket, gRPC statistics need gRPC.
     case "istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig":
+      return { kind: "alpn", name, http11: alpnOffer(config) };
+    // Nothing to do on HTTP/1.1: gRPC statistics need gRPC.
     case "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig":
       return { kind: "none", name };
     default:
@@ -60,6 +63,16 @@ export function compileHttpFilter(fields: Fields): HttpFilterConfig {
       fields.problem("typed_config", `Didn't find a registered implementation for '${name}' with type URL: '${type}'`);
       return { kind: "none", name };
   }
+}
+
+const UPSTREAM_PROTOCOLS = ["HTTP10", "HTTP11", "HTTP2"] as const;
+
+function alpnOffer(fields: Fields): string | undefined {
+  const overrides = fields.list("alpn_override").map((item) => ({
+    protocol: item.enumeration("upstream_protocol", UPSTREAM_PROTOCOLS, "HTTP10"),
+    offer: item.strings("alpn_override").join(","),
+  }));
+  return overrides.find(({ protocol, offer }) => protocol === "HTTP11" && offer !== "")?.offer;
 }
 
 function lastPart(typeUrl: string): string {

@@ -7,6 +7,7 @@ import { type AttemptOwner, UpstreamRequest } from "./upstream-request.ts";
 const MAX_QUEUED_BYTES = 1024 * 1024;
 
 export class MirrorRequest implements AttemptOwner {
+  readonly upstreamAlpn: string | undefined;
   readonly #head: OutgoingRequest;
   #connection: UpstreamConnection | undefined;
   #attempt: UpstreamRequest | undefined;
@@ -15,7 +16,8 @@ export class MirrorRequest implements AttemptOwner {
   #isEnded = false;
   #isOver = false;
 
-  constructor(head: OutgoingRequest) {
+  constructor(head: OutgoingRequest, upstreamAlpn: string | undefined) {
+    this.upstreamAlpn = upstreamAlpn;
     this.#head = head;
   }
 

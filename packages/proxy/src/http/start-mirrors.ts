@@ -16,14 +16,11 @@ export function startMirrors(stream: HttpStream, action: RouteAction): readonly 
     if (cluster === undefined) continue;
     const headers = state.headers.clone();
     if (policy.appendsShadow) headers.set("host", shadowHost(state.authority));
-    const mirror = new MirrorRequest({
-      kind: "request",
-      method: state.method,
-      target: state.path,
-      headers,
-      framing: head.framing,
-      contentLength: head.contentLength,
-    });
+    const { framing, contentLength } = head;
+    const mirror = new MirrorRequest(
+      { kind: "request", method: state.method, target: state.path, headers, framing, contentLength },
+      stream.upstreamAlpn,
+    );
     mirror.start(cluster, context.clock.monotonic());
     mirrors.push(mirror);
   }

@@ -30,6 +30,7 @@ import {
   redirectLocation,
 } from "../router.ts";
 import type { Workload } from "../stats/peer-metadata.ts";
+import { samplingPercent } from "../tracing/sampling.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { UpstreamConnection } from "../upstream/connection.ts";
 import type { Host } from "../upstream/host.ts";
@@ -109,7 +110,7 @@ export class HttpStream implements AttemptOwner, TimerOwner {
     }
     const { tracing } = context.config;
     if (tracing !== undefined) {
-      const percent = Math.min(tracing.randomSampling, tracing.overallSampling);
+      const percent = samplingPercent(tracing, state);
       this.trace = propagateTrace(state.headers, percent, context);
     }
     context.telemetry?.onRequest(this);
@@ -173,6 +174,10 @@ export class HttpStream implements AttemptOwner, TimerOwner {
       case "route":
         this.#routeTo(route.action, virtualHost);
     }
+  }
+
+  get upstreamAlpn(): string | undefined {
+    return this.context.config.upstreamAlpn;
   }
 
   waitThen(delayMs: number, then: () => void): void {

@@ -10,6 +10,8 @@ import type { PoolClient } from "../upstream/pool.ts";
 
 /** The stream, as its attempts see it. */
 export interface AttemptOwner {
+  /** What istio.alpn puts in place of the transport socket's ALPN, comma-separated. */
+  readonly upstreamAlpn: string | undefined;
   onAttemptReady(attempt: UpstreamRequest, connection: UpstreamConnection): void;
   onAttemptInformational(head: ResponseHead): void;
   onAttemptHead(attempt: UpstreamRequest, head: ResponseHead): void;
@@ -50,7 +52,7 @@ export class UpstreamRequest implements PoolClient, UpstreamStreamHandler, Timer
     }
     cluster.activeRequests += 1;
     host.active += 1;
-    cluster.poolOf(host).acquire(this, limits);
+    cluster.poolOf(host, this.#owner.upstreamAlpn).acquire(this, limits);
   }
 
   armPerTry(timeoutMs: number): void {
@@ -63,7 +65,7 @@ export class UpstreamRequest implements PoolClient, UpstreamStreamHandler, Timer
     if (this.#isOver) return;
     this.#leave();
     const { connection } = this;
-    if (connection === undefined) this.cluster.poolOf(this.host).cancel(this);
+    if (connection === undefined) this.cluster.poolOf(this.host, this.#owner.upstreamAlpn).cancel(this);
     else {
       this.cluster.stats.rqTxReset.add(1);
       connection.abandon();

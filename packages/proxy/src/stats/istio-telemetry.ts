@@ -7,7 +7,7 @@ import type { Counter, Family, Histogram, Registry } from "@argyle/telemetry";
 import type { HcmConfig } from "../config/hcm-config.ts";
 import type { ListenerConfig } from "../config/listener-config.ts";
 import type { HttpStream } from "../http/stream.ts";
-import type { TcpSession, TcpTelemetry } from "../tcp-proxy.ts";
+import type { TcpSession } from "../tcp-proxy.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { Host } from "../upstream/host.ts";
 import type { HttpTelemetry } from "./http-telemetry.ts";
@@ -21,18 +21,22 @@ import {
   UNKNOWN_SERVICE,
   workloadOfHost,
 } from "./istio-labels.ts";
+import { createMetadataExchange, type MetadataExchange } from "./metadata-exchange.ts";
 import {
   createPeerDirectory,
   encodePeerMetadata,
+  strangerOf,
   UNKNOWN_WORKLOAD,
   type Workload,
   workloadOf,
 } from "./peer-metadata.ts";
+import type { TcpTelemetry } from "./tcp-report.ts";
 
 export interface IstioTelemetry {
   /** Undefined when the filter chain has neither istio.stats nor peer metadata. */
   forHttp(config: HcmConfig, direction: ListenerConfig["direction"]): HttpTelemetry | undefined;
   forTcp(direction: ListenerConfig["direction"]): TcpTelemetry;
+  readonly exchange: MetadataExchange;
 }
 
 export interface IstioTelemetryOptions {
@@ -45,6 +49,7 @@ export interface IstioTelemetryOptions {
 const METADATA_HEADER = "x-envoy-peer-metadata";
 const METADATA_ID_HEADER = "x-envoy-peer-metadata-id";
 const IDLE_SCRAPES = 40;
+const TCP_REPORT_MS = 5000;
 
 interface HttpCells {
   readonly requests: Counter;
@@ -107,10 +112,19 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
     };
   });
 
-  const peerOf = (isInbound: boolean, peer: Workload | undefined, host: Host | undefined): Workload =>
-    peer ?? (isInbound || host === undefined ? undefined : workloadOfHost(host)) ?? UNKNOWN_WORKLOAD;
+  const peerOf = (
+    isInbound: boolean,
+    peer: Workload | undefined,
+    host: Host | undefined,
+    sourcePrincipal: string,
+  ): Workload => {
+    if (peer !== undefined) return peer;
+    if (isInbound) return strangerOf(sourcePrincipal);
+    return (host === undefined ? undefined : workloadOfHost(host)) ?? UNKNOWN_WORKLOAD;
+  };
 
   return {
+    exchange: createMetadataExchange(registry, node),
     forHttp(config, direction) {
       const hasStats = config.filters.some((filter) => filter.kind === "istio-stats");
       const exchange = config.filters.find((filter) => filter.kind === "peer-metadata");
@@ -150,8 +164,8 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
         onComplete(stream) {
           if (!hasStats) return;
           const { state } = stream;
-          const peer = peerOf(isInbound, stream.peer, stream.upstreamHost);
           const { source, destination, policy } = principals(isInbound, stream, options.ownPrincipal);
+          const peer = peerOf(isInbound, stream.peer, stream.upstreamHost, source);
           const isGrpc = state.headers.get("content-type")?.startsWith("application/grpc") === true;
           const grpc = isGrpc
             ? (state.responseTrailers?.get("grpc-status") ?? state.responseHeaders?.get("grpc-status") ?? "")
@@ -179,8 +193,8 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
     forTcp(direction) {
       const isInbound = direction === "INBOUND";
       const cellsOf = (session: TcpSession) => {
-        const peer = peerOf(isInbound, undefined, session.host);
         const { source, destination, policy } = principals(isInbound, session, options.ownPrincipal);
+        const peer = peerOf(isInbound, session.peer, session.host, source);
         const service = serviceLabels(session.cluster);
         return tcpCells(
           isInbound,
@@ -197,13 +211,14 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
         );
       };
       return {
+        intervalMs: TCP_REPORT_MS,
         onOpened: (session) => cellsOf(session).opened.add(1),
-        onClosed(session) {
+        onBytes(session, sentBytes, receivedBytes) {
           const cells = cellsOf(session);
-          cells.closed.add(1);
-          cells.sent.add(session.state.bytesSent);
-          cells.received.add(session.state.bytesReceived);
+          cells.sent.add(sentBytes);
+          cells.received.add(receivedBytes);
         },
+        onClosed: (session) => cellsOf(session).closed.add(1),
       };
     },
   };

@@ -113,16 +113,10 @@ export class Cluster implements ClusterUsage, TimerOwner {
       known.delete(host);
       return host;
     });
-    for (const gone of known.values()) gone.pool?.drain();
+    for (const gone of known.values()) gone.drain();
     this.hosts = hosts;
     this.hasEndpoints = true;
     this.#rebuild();
-  }
-
-  /** Takes over hosts, connections included, from the cluster that this one replaces when connecting works the same way. */
-  adopt(previous: Cluster): void {
-    if (this.config.type === "EDS" && previous.config.type === "EDS" && previous.hasEndpoints)
-      this.setEndpoints(previous.hosts.map((host) => ({ ...host, localityWeight: 1 })));
   }
 
   pick(context: PickContext): Host | undefined {
@@ -135,9 +129,13 @@ export class Cluster implements ClusterUsage, TimerOwner {
     return host;
   }
 
-  poolOf(host: Host): HttpPool {
-    host.pool ??= new HttpPool(host, this, this.tlsOf(host));
-    return host.pool;
+  /** `alpn` is what the HTTP connection manager wants to be offered instead of the transport socket's own, comma-separated. */
+  poolOf(host: Host, alpn?: string): HttpPool {
+    const offer = this.config.keepsOwnAlpn ? undefined : alpn;
+    for (const known of host.pools) if (known.alpn === offer) return known;
+    const pool = new HttpPool(host, this, this.tlsOf(host), offer);
+    host.pools.push(pool);
+    return pool;
   }
 
   /** The first transport_socket_matches entry whose labels the endpoint's envoy.transport_socket_match has, else transport_socket. */
@@ -167,7 +165,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
     this.#isClosed = true;
     this.wheel.cancel(this.#dnsTimer);
     this.#outlier?.close();
-    for (const host of [...this.hosts, ...this.#originalDst.values()]) host.pool?.drain();
+    for (const host of [...this.hosts, ...this.#originalDst.values()]) host.drain();
   }
 
   #rebuild(): void {
@@ -256,7 +254,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
   #forgetIdle(): void {
     for (const [key, host] of this.#originalDst) {
       if (host.active > 0) continue;
-      host.pool?.drain();
+      host.drain();
       this.#originalDst.delete(key);
     }
   }

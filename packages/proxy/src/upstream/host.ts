@@ -16,7 +16,8 @@ export class Host implements Balanced {
   readonly health: EndpointConfig["health"];
   /** Requests or TCP connections in progress. */
   active = 0;
-  pool: HttpPool | undefined;
+  /** One for each ALPN offer that is made to it; as a rule there is one. */
+  readonly pools: HttpPool[] = [];
   isEjected = false;
   ejections = 0;
   consecutive5xx = 0;
@@ -42,6 +43,10 @@ export class Host implements Balanced {
     this.metadata = config.metadata;
     this.health = config.health;
     this.authority = authority;
+  }
+
+  drain(): void {
+    for (const pool of this.pools) pool.drain();
   }
 
   get isHealthy(): boolean {

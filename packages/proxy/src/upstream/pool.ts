@@ -33,16 +33,21 @@ export class HttpPool implements ConnectionOwner {
   readonly #host: Host;
   readonly #cluster: ClusterUsage;
   readonly #tls: UpstreamTls | undefined;
+  readonly #protocols: readonly string[] | undefined;
+  /** Comma-separated; undefined: the transport socket's own. */
+  readonly alpn: string | undefined;
   readonly #idle: UpstreamConnection[] = [];
   readonly #open = new Set<UpstreamConnection>();
   readonly #waiting: PoolClient[] = [];
   #connecting = 0;
   #isDraining = false;
 
-  constructor(host: Host, cluster: ClusterUsage, tls: UpstreamTls | undefined) {
+  constructor(host: Host, cluster: ClusterUsage, tls: UpstreamTls | undefined, alpn?: string) {
     this.#host = host;
     this.#cluster = cluster;
     this.#tls = tls;
+    this.alpn = alpn;
+    this.#protocols = alpn?.split(",");
   }
 
   /** Calls back at once when a connection is free, else when one is. */
@@ -143,7 +148,7 @@ export class HttpPool implements ConnectionOwner {
       authority: this.#host.authority,
       timeoutMs: config.connectTimeoutMs,
       tls: this.#tls,
-      alpn: undefined,
+      alpn: this.#protocols,
     };
     dialer.dial(request).then(
       ({ transport, localAddress, peerPrincipal }) => {
