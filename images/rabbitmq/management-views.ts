@@ -60,7 +60,6 @@ export function queueViews(rabbit: RabbitServer, node: string): readonly object[
       exclusive: queue.owner !== undefined,
       arguments: plainTable(queue.args),
       consumers: queue.consumers.length,
-      consumer_utilisation: queue.consumers.length === 0 ? 0 : 1,
       messages: queue.readyCount + queue.unackedCount,
       messages_ready: queue.readyCount,
       messages_unacknowledged: queue.unackedCount,
@@ -170,7 +169,6 @@ export function nodeView(rabbit: RabbitServer, node: string): object {
     uptime: Math.round(process.uptime() * 1000),
     mem_used: process.memoryUsage().rss,
     mem_alarm: rabbit.isAlarmed(),
-    disk_free_alarm: false,
     sockets_used: rabbit.connections().length,
     partitions: [],
   };

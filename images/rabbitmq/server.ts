@@ -31,6 +31,7 @@ export const PRODUCT = { name: "Argyle broker (RabbitMQ protocol)", version: "3.
 
 const EXPIRY_MS = 20;
 const HEARTBEAT_CHECK_MS = 1000;
+const GOODBYE_MS = 500;
 const MAX_UNREAD_BYTES = 1024 * 1024;
 const DEFAULT_MEMORY_LIMIT = 256 * 1024 * 1024;
 
@@ -44,6 +45,7 @@ export function createRabbitServer(options: RabbitOptions = {}): RabbitServer {
   const sockets = new Map<Connection, Socket>();
   let isAlarmed = false;
   let isClosing = false;
+  let closed: Promise<void> | undefined;
 
   const checkMemory = () => {
     let bytes = 0;
@@ -115,20 +117,26 @@ export function createRabbitServer(options: RabbitOptions = {}): RabbitServer {
     startedAtMs: now(),
     connections: () => [...sockets.keys()],
     isAlarmed: () => isAlarmed,
-    close: () =>
-      new Promise((resolve) => {
-        isClosing = true;
-        clearInterval(expiry);
-        clearInterval(heartbeats);
-        for (const connection of sockets.keys()) connection.shutDown();
-        const deadline = setTimeout(() => {
-          for (const socket of sockets.values()) socket.destroy();
-        }, 500);
-        server.close(() => {
-          clearTimeout(deadline);
-          journal?.close();
-          resolve();
-        });
-      }),
+    close() {
+      closed ??= close();
+      return closed;
+    },
   };
+
+  function close(): Promise<void> {
+    isClosing = true;
+    clearInterval(expiry);
+    clearInterval(heartbeats);
+    for (const connection of sockets.keys()) connection.shutDown();
+    return new Promise((resolve) => {
+      const deadline = setTimeout(() => {
+        for (const socket of sockets.values()) socket.destroy();
+      }, GOODBYE_MS);
+      server.close(() => {
+        clearTimeout(deadline);
+        journal?.close();
+        resolve();
+      });
+    });
+  }
 }

@@ -7,6 +7,7 @@ import { drawPicture } from "./pictures.ts";
 import type { SockStore, SortOrder } from "./store.ts";
 
 const MAX_PAGE_SIZE = 100;
+const MAX_COUNT = 1_000_000;
 
 export function createCatalogueService(store: SockStore, log?: (line: string) => void): Service {
   return createService({
@@ -44,7 +45,9 @@ export function createCatalogueService(store: SockStore, log?: (line: string) =>
         method: "GET",
         path: "/catalogue/:id",
         async handle({ params }) {
-          const sock = await store.find(params.id ?? "");
+          // No sock has such an id, and PostgreSQL refuses the question.
+          const id = params.id ?? "";
+          const sock = id.includes("\0") ? undefined : await store.find(id);
           if (sock === undefined) throw new HttpError(404, "not found");
           return { json: sock };
         },
@@ -88,7 +91,9 @@ function picture({ params }: Request) {
 }
 
 function readTags(query: URLSearchParams): readonly string[] {
-  return (query.get("tags") ?? "").split(",").filter((tag) => tag !== "");
+  const tags = query.get("tags") ?? "";
+  if (tags.includes("\0")) throw new HttpError(400, "tags hold a character that no tag has");
+  return tags.split(",").filter((tag) => tag !== "");
 }
 
 function readOrder(query: URLSearchParams): SortOrder {
@@ -102,7 +107,7 @@ function readCount(query: URLSearchParams, name: string, fallback: number): numb
   const text = query.get(name);
   if (text === null || text === "") return fallback;
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0)
-    throw new HttpError(400, `${name} must be a whole number of at least 0`);
+  if (!Number.isSafeInteger(value) || value < 0 || value > MAX_COUNT)
+    throw new HttpError(400, `${name} must be a whole number from 0 to ${MAX_COUNT}`);
   return value;
 }

@@ -31,7 +31,7 @@ export function createOrdersService(store: OrderStore, options: OrdersOptions): 
         path: "/orders/search/customerId",
         async handle({ query }) {
           const customerId = query.get("custId") ?? "";
-          if (customerId === "") throw new HttpError(400, "custId is required");
+          if (customerId === "" || customerId.includes("\0")) throw new HttpError(400, "custId is required");
           return hal(embed(await store.list(customerId)));
         },
       },
@@ -39,7 +39,9 @@ export function createOrdersService(store: OrderStore, options: OrdersOptions): 
         method: "GET",
         path: "/orders/:id",
         async handle({ params }) {
-          const order = await store.find(params.id ?? "");
+          // No order has such an id, and PostgreSQL refuses the question.
+          const id = params.id ?? "";
+          const order = id.includes("\0") ? undefined : await store.find(id);
           if (order === undefined) throw new HttpError(404, "there is no such order");
           return hal(withLinks(order));
         },

@@ -19,15 +19,18 @@ import {
 } from "../amqp/frames.ts";
 import type { Arguments, Method } from "../amqp/methods.ts";
 import { METHODS } from "../amqp/methods.ts";
-import { flag, MalformedError, type Table, text } from "../amqp/values.ts";
+import { MalformedError, type Table } from "../amqp/values.ts";
 import { type Authenticate, readLogin } from "./authentication.ts";
 import type { Broker } from "./broker.ts";
 import { type Channel, createChannel } from "./channel.ts";
 import { Failure } from "./failure.ts";
+import { type Product, startArguments } from "./greeting.ts";
 
 export const FRAME_MAX = 131_072;
 const CHANNEL_MAX = 2047;
 const HEARTBEAT_SECONDS = 60;
+/** For the next step of the handshake, or the answer to our farewell. */
+const HANDSHAKE_MS = 10_000;
 const MAX_BODY_BYTES = 134_217_728;
 
 export interface ConnectionDeps {
@@ -36,7 +39,7 @@ export interface ConnectionDeps {
   readonly name: string;
   readonly now: () => number;
   readonly authenticate: Authenticate;
-  readonly product: { readonly name: string; readonly version: string };
+  readonly product: Product;
   newName(prefix: string): string;
   write(bytes: Buffer): void;
   /** No more bytes come after what was written. */
@@ -320,8 +323,11 @@ export function createConnection(deps: ConnectionDeps): Connection {
       for (const read of reader.push(bytes)) {
         if (state === "closed") return;
         if (read.kind === "frame") onFrame(read.frame);
-        else if (state === "closing") finish();
-        else fail(new Failure("FRAME_ERROR", read.why), 0, undefined);
+        else {
+          // After bytes that are no frame nothing can be understood any more, not even a farewell.
+          if (state !== "closing") fail(new Failure("FRAME_ERROR", read.why), 0, undefined);
+          finish();
+        }
       }
       for (const { channel } of open.values()) channel.flush();
     },
@@ -339,6 +345,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
       );
     },
     tick() {
+      if (state !== "open" && deps.now() - Math.max(connectedAtMs, lastSentMs) > HANDSHAKE_MS) return finish();
       if (heartbeatMs === 0 || state === "closed") return;
       if (deps.now() - lastReceivedMs > 2 * heartbeatMs) return finish();
       if (deps.now() - lastSentMs >= heartbeatMs / 2) write(HEARTBEAT);
@@ -362,30 +369,4 @@ function failureOf(error: unknown): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof MalformedError) return new Failure("SYNTAX_ERROR", error.message);
   return new Failure("INTERNAL_ERROR", error instanceof Error ? error.message : String(error));
-}
-
-function startArguments(product: ConnectionDeps["product"]): Arguments<"connection.start"> {
-  const capabilities: Table = new Map(
-    [
-      "publisher_confirms",
-      "exchange_exchange_bindings",
-      "basic.nack",
-      "consumer_cancel_notify",
-      "connection.blocked",
-      "authentication_failure_close",
-      "per_consumer_qos",
-    ].map((name) => [name, flag(true)]),
-  );
-  return {
-    major: 0,
-    minor: 9,
-    serverProperties: new Map([
-      ["capabilities", { type: "F", value: capabilities }],
-      ["product", text(product.name)],
-      ["version", text(product.version)],
-      ["platform", text(`Node.js ${process.version}`)],
-    ]),
-    mechanisms: Buffer.from("PLAIN AMQPLAIN"),
-    locales: Buffer.from("en_US"),
-  };
 }
