@@ -1,7 +1,7 @@
 // npm run conformance -- DIR [--only SET] [--json]: replays peer data (each sub-folder of DIR is a set) against our packages.
 // With --json one line a case: {set, id, result: "pass"|"fail"|"n/a", why}; else the failing cases, a summary line a set and a total.
 // Exit code 0 when nothing failed, 1 when a case failed, 2 on usage.
-import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -24,13 +24,19 @@ function readArguments() {
     if (positionals.length !== 1) return usage("give one folder");
     const dir = resolve(positionals[0]);
     if (!existsSync(dir) || !statSync(dir).isDirectory()) return usage(`${dir} is not a folder`);
-    return { dir, only: values.only, isJson: values.json };
+    const sets = readdirSync(dir, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name)
+      .sort();
+    const wrong = (values.only ?? []).filter((set) => !sets.includes(set));
+    if (wrong.length > 0) return usage(`${dir} holds no set ${wrong.join(", ")}; it has ${sets.join(", ")}`);
+    return { dir, sets: values.only ?? sets, isJson: values.json };
   } catch (error) {
     return usage(error.message);
   }
 }
 
-const { dir, only, isJson } = readArguments();
+const { dir, sets, isJson } = readArguments();
 await buildAll();
 const out = join(root, "dist/conformance", String(process.pid));
 mkdirSync(out, { recursive: true });
@@ -50,11 +56,8 @@ try {
     define: { __ARGYLE_ROOT__: JSON.stringify(root) },
     banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
   });
-  const { replayFolder, setsIn } = await import(pathToFileURL(join(out, "replay.mjs")).href);
-  const found = setsIn(dir);
-  const wrong = (only ?? []).filter((set) => !found.includes(set));
-  if (wrong.length > 0) usage(`${dir} holds no set ${wrong.join(", ")}; it has ${found.join(", ")}`);
-  failed = await report(replayFolder(dir, only ?? found));
+  const { replayFolder } = await import(pathToFileURL(join(out, "replay.mjs")).href);
+  failed = await report(replayFolder(dir, sets));
 } finally {
   rmSync(out, { recursive: true, force: true });
 }
@@ -69,7 +72,8 @@ async function report(cases) {
     tally[one.result] += 1;
     totals.set(one.set, tally);
     if (isJson) console.log(JSON.stringify({ set: one.set, id: one.id, result: one.result, why: one.why }));
-    else if (one.result === "fail") console.log(`FAIL ${one.set}: ${one.id}\n     ${one.why.replaceAll("\n", "\n     ")}`);
+    else if (one.result === "fail")
+      console.log(`FAIL ${one.set}: ${one.id}\n     ${one.why.replaceAll("\n", "\n     ")}`);
   }
   const sum = { pass: 0, fail: 0, "n/a": 0 };
   for (const tally of totals.values()) for (const key of Object.keys(sum)) sum[key] += tally[key];

@@ -42,8 +42,11 @@ export async function* replay(dir: PeerFolder): AsyncGenerator<Case> {
   };
   for (const file of dir.files(".json")) {
     for (const one of dir.json(file) as readonly ValidationCase[]) {
-      const { kind, metadata } = one.resource;
-      yield await judge(one.id ?? `${one.source} ${kind}/${String(metadata.name)}`, () => verdictOf(one));
+      yield await judge(idOf(one), () => verdictOf(one));
     }
   }
+}
+
+function idOf({ id, source, resource }: ValidationCase): string {
+  return id ?? `${source} ${resource?.kind}/${String(resource?.metadata?.name)}`;
 }

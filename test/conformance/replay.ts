@@ -2,7 +2,6 @@
  * Replays a folder of peer data: each sub-folder is a set of sets.ts. Reports every case, then every file that no case has read.
  * An unknown set is one "n/a" line; a set that breaks before its first case is one "fail" line. Ids that occur twice are numbered.
  */
-import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Case, notApplicable } from "./case.ts";
 import { openPeerFolder, type PeerFolder } from "./peer-folder.ts";
@@ -13,13 +12,6 @@ export interface SetCase extends Case {
 }
 
 export type Replay = (dir: PeerFolder) => AsyncIterable<Case> | readonly Case[];
-
-/** The sets that a folder holds. */
-export function setsIn(dir: string): readonly string[] {
-  return readdirSync(dir)
-    .filter((name) => statSync(join(dir, name)).isDirectory())
-    .sort();
-}
 
 export async function* replayFolder(
   dir: string,

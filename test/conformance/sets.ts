@@ -2,6 +2,7 @@
 import { replay as envoyRouterCheck } from "./envoy-router-check.ts";
 import { replay as envoyVectors } from "./envoy-vectors.ts";
 import { replay as istioEcho } from "./istio-echo.ts";
+import { replay as istioProxyMetric } from "./istio-proxy-metric.ts";
 import { replay as istioSimulation } from "./istio-simulation.ts";
 import { replay as istioValidation } from "./istio-validation.ts";
 import { replay as llhttp } from "./llhttp.ts";
@@ -24,6 +25,7 @@ export const SETS: Readonly<Record<string, Replay>> = {
   "istio-authz-goldens": istioAuthzGoldens,
   "istio-echo": istioEcho,
   "istio-jwt": istioJwt,
+  "istio-proxy-metric": istioProxyMetric,
   "istio-security": istioSecurity,
   "istio-simulation": istioSimulation,
   "istio-validation": istioValidation,

@@ -239,3 +239,22 @@ test("bytes after a torn record are cut off, not read", (t) => {
   open(dir).close();
   assert.equal(readFileSync(join(dir, "log")).length, length);
 });
+
+test("a record broken in the middle is an error with advice, and the log stays as it is", (t) => {
+  const dir = tempDir(t);
+  const store = open(dir);
+  for (const name of ["a", "b", "c"]) store.put(CONFIG_MAPS, configMap(name, "value"), "absent");
+  store.close();
+  const path = join(dir, "log");
+  const bytes = readFileSync(path);
+  const damaged = Buffer.from(bytes);
+  const at = damaged.indexOf('"name":"b"');
+  damaged.write("X", at + 8);
+  writeFileSync(path, damaged);
+  assert.throws(
+    () => open(dir),
+    (error) =>
+      error instanceof MeshError && error.code === "apiserver.store.damaged" && /--fresh/.test(error.advice ?? ""),
+  );
+  assert.deepEqual(readFileSync(path), damaged);
+});

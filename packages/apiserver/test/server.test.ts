@@ -318,7 +318,7 @@ test("server-side apply makes, changes, and takes away what is no longer named",
   const conflict = await apply("two", { k: "3" });
   assert.deepEqual(reasonOf(conflict), [409, "Conflict"]);
   assert.deepEqual(conflict.body.details.causes, [
-    { reason: "FieldManagerConflict", message: 'conflict with "one" using v1', field: ".data.k" },
+    { reason: "FieldManagerConflict", message: 'conflict with "one"', field: ".data.k" },
   ]);
   assert.equal((await apply("two", { k: "3" }, "&force=true")).body.data.k, "3");
   const again = await apply("two", { k: "3" });

@@ -9,7 +9,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { errnoOf, MeshError, sleep, systemClock } from "@argyle/core";
 import { connectSupervisor, type SupervisorClient } from "@argyle/supervisor";
-import { findRecordCopy, type InstanceRecord, readRecordIn } from "./record.ts";
+import { findRecordCopy, type InstanceRecord, readRecordIn, readRunDirIn } from "./record.ts";
 import { START_LOCK } from "./start-lock.ts";
 
 export interface Instance {
@@ -39,8 +39,10 @@ export function locateInstance(name: string, env: Environment): Instance {
     );
   }
   const stateDir = join(stateRoot(env), name);
-  const record = readRecordIn(stateDir) ?? findRecordCopy(stateDir, runDirCandidates(stateDir, env, 0));
-  const runDir = record?.runDir ?? chooseRunDir(stateDir, env, 0);
+  const runDir =
+    readRunDirIn(stateDir) ??
+    findRecordCopy(stateDir, runDirCandidates(stateDir, env, 0))?.runDir ??
+    chooseRunDir(stateDir, env, 0);
   return { name, stateDir, runDir, kubeconfig: join(stateDir, "kubeconfig") };
 }
 

@@ -1,3 +1,14 @@
+export { GrpcMessageCounter } from "./grpc/message-counter.ts";
+export {
+  decodeGrpcMessage,
+  encodeGrpcMessage,
+  formatGrpcTimeout,
+  GrpcStatus,
+  grpcStatusOfHttp,
+  isGrpcContentType,
+  parseGrpcStatus,
+  parseGrpcTimeout,
+} from "./grpc/status.ts";
 export type { HeaderBlock } from "./headers/header-block.ts";
 export { hasToken, removeHopByHop } from "./headers/hop-by-hop.ts";
 export { createHeaderBlock } from "./headers/text-header-block.ts";

@@ -3,7 +3,7 @@
  * reconciled alone, with retries, so a busy port or a full disk holds up nothing else. While the API server is away the last state is
  * served on; after a restart sockets and files of the earlier run are taken over or removed.
  */
-import { readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import type { Socket } from "node:net";
 import { isIPv4 } from "node:net";
 import { join } from "node:path";
@@ -16,14 +16,15 @@ import {
   type Reconciler,
 } from "@argyle/kube-client";
 import { type EndpointSlice, type Pod, resourceOf, type Service } from "@argyle/kube-types";
-import { type PodNetwork, parseIpRange, receiveProxyHeader } from "@argyle/pod-network";
+import { authorityOf, type PodNetwork, parseIpRange, receiveProxyHeader } from "@argyle/pod-network";
 import { createDnsFiles } from "./dns-files.ts";
 import { createForwarder } from "./forward.ts";
 import { conflictMessage, nameOf, refusalMessage, winnerOf } from "./host-port.ts";
 import { createListeners } from "./listeners.ts";
-import { decideOutbound } from "./outbound.ts";
+import { startNodeHttpProxy } from "./node-http-proxy.ts";
+import { decideOutbound, type OutboundDeps } from "./outbound.ts";
 import type { ServiceRoute } from "./routes.ts";
-import { createTables, type PlainPod } from "./tables.ts";
+import { createTables, type NetworkPod } from "./tables.ts";
 
 export interface KubeProxyOptions {
   readonly client: KubeClient;
@@ -70,6 +71,23 @@ export function startKubeProxy(options: KubeProxyOptions): KubeProxy {
   const forwarder = createForwarder({ podNetwork, clock, log, random });
   const listeners = createListeners((key, error) => log.error("listener failed", { key, error: error.message }));
   const dnsFiles = createDnsFiles(join(runDir, "dns"));
+  const outboundDeps: OutboundDeps = {
+    podNetwork,
+    dns: (file) => tables.dns.get(file)?.text,
+    virtualPort: (ip, port) => tables.virtualPorts.get(`${ip}/${port}`),
+    isServiceAddress,
+    random,
+  };
+  const httpProxy = startNodeHttpProxy({
+    ...outboundDeps,
+    podNetwork,
+    runDir,
+    tables,
+    exists: existsSync,
+    dial: forwarder.dial,
+    clock,
+    log,
+  });
   const told = new Map<string, string>();
   let reconcilers: Reconciler[] = [];
   let isClosed = false;
@@ -90,8 +108,8 @@ export function startKubeProxy(options: KubeProxyOptions): KubeProxy {
   };
 
   const syncOutbound = async (ip: string) => {
-    const pod = tables.plainPodsByIp.lookup(ip)[0];
-    const isOurs = pod !== undefined && podNetwork.isPodNetworkAddress(ip);
+    const pod = tables.podsByIp.lookup(ip)[0];
+    const isOurs = pod !== undefined && !pod.hasProxy && podNetwork.isPodNetworkAddress(ip);
     if (!isOurs) await listeners.close(`out ${ip}`);
     else if (!listeners.has(`out ${ip}`))
       await listeners.openPath(
@@ -102,7 +120,7 @@ export function startKubeProxy(options: KubeProxyOptions): KubeProxy {
     return undefined;
   };
 
-  const serveOutbound = async (socket: Socket, pod: PlainPod) => {
+  const serveOutbound = async (socket: Socket, pod: NetworkPod) => {
     socket.on("error", (error) => log.debug("a pod's connection broke", { pod: pod.name, error: error.message }));
     try {
       const header = await receiveProxyHeader(socket, { timeoutMs: HEADER_TIMEOUT_MS, clock });
@@ -110,13 +128,9 @@ export function startKubeProxy(options: KubeProxyOptions): KubeProxy {
         socket.destroy();
         return;
       }
-      const target = await decideOutbound(header, pod.namespace, {
-        podNetwork,
-        dns: (file) => tables.dns.get(file)?.text,
-        virtualPort: (ip, port) => tables.virtualPorts.get(`${ip}/${port}`),
-        isServiceAddress,
-        random,
-      });
+      const { source, destination } = header;
+      const authority = authorityOf(header);
+      const target = await decideOutbound({ source, destination, authority }, pod.namespace, outboundDeps);
       if (target.kind === "refused")
         log.info("refused", { pod: `${pod.namespace}/${pod.name}`, reason: target.reason });
       await forwarder.forward({ socket, source: header.source, header }, target);
@@ -207,13 +221,13 @@ export function startKubeProxy(options: KubeProxyOptions): KubeProxy {
     };
     make("vip", syncVirtualPort).watch(tables.virtualPorts, ({ ip, port }) => [`${ip}/${port}`]);
     make("dns", syncDns).watch(tables.dns, ({ file }) => [file]);
-    make("out", syncOutbound).watch(tables.plainPods, ({ ip }) => [ip]);
+    make("out", syncOutbound).watch(tables.pods, ({ ip }) => [ip]);
     make("host-port", syncHostPort, HOST_PORT_RETRY).watch(tables.hostPorts, ({ port }) => [String(port)]);
     make("affinity", syncAffinity).watch(tables.routes, ({ namespace, name }) => [`${namespace}/${name}`]);
     while (!isClosed && reconcilers.some((reconciler) => reconciler.size() > 0)) await nextTurn();
     log.info("following the API server", {
       virtualPorts: tables.virtualPorts.list().length,
-      pods: tables.plainPods.list().length,
+      pods: tables.pods.list().length,
     });
   };
   const ready = start();
@@ -226,6 +240,7 @@ export function startKubeProxy(options: KubeProxyOptions): KubeProxy {
     hostPort: (wished) => listeners.portOf(`host ${options.hostPortMap?.get(wished) ?? wished}`),
     async close() {
       isClosed = true;
+      httpProxy.close();
       await Promise.all(reconcilers.map((reconciler) => reconciler.close()));
       reconcilers = [];
       tables.close();

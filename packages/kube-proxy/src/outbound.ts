@@ -5,7 +5,7 @@
  */
 
 import { isIP } from "node:net";
-import { authorityOf, type Endpoint, type PodNetwork, type ProxyHeader } from "@argyle/pod-network";
+import type { Endpoint, PodNetwork } from "@argyle/pod-network";
 import type { Source, Target } from "./forward.ts";
 import type { VirtualPort } from "./tables.ts";
 
@@ -21,13 +21,18 @@ export interface OutboundDeps {
 const MAX_ALIASES = 8;
 const NOT_KNOWN = "0.0.0.0";
 
+/** What a PROXY header says: who, where to, and by which name. */
+export interface OutboundRequest {
+  readonly source: Source;
+  readonly destination: Endpoint;
+  readonly authority: string | undefined;
+}
+
 export async function decideOutbound(
-  header: ProxyHeader & { readonly command: "PROXY" },
+  { source, destination, authority }: OutboundRequest,
   namespace: string,
   deps: OutboundDeps,
 ): Promise<Target> {
-  const { destination, source } = header;
-  const authority = authorityOf(header);
   if (destination.ip !== NOT_KNOWN) return toAddress(destination, source, authority, deps);
   if (authority === undefined) return { kind: "refused", reason: "the PROXY header names no destination" };
   return toName(authority, destination.port, source, namespace, deps);

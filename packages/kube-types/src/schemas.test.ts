@@ -30,6 +30,10 @@ const cases: readonly {
   readonly unknown?: readonly string[];
   readonly problems?: readonly string[];
 }[] = [
+  {
+    name: "a field of Istio's API that is newer than the declarations",
+    object: virtualService({ hosts: ["a"], http: [{ redirect: { prefixRewrite: "/new/" } }] }),
+  },
   { name: "a misspelt field", object: deployment({ replicass: 1 }), unknown: ["spec.replicass"] },
   {
     name: "a misspelt field in a list",

@@ -15,6 +15,7 @@ import { allContainers } from "./decide.ts";
 import type { PodPaths } from "./pod-paths.ts";
 import { containerID } from "./pod-status.ts";
 import { type ProbeContext, runProbe } from "./probe-actions.ts";
+import { containerEnvironment, programEnvironment } from "./proxy-environment.ts";
 import type { ProxyState } from "./proxy-runner.ts";
 import { runCommand } from "./run-command.ts";
 import type { PodVolumes } from "./volumes.ts";
@@ -66,6 +67,7 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
   const endings = new Map<string, Ending>();
   const exitReasons = new Map<string, string>();
   let isStopped = false;
+  let hasToldNotCaptured = false;
 
   const refOf = (name: string) => ({ uid, container: name, restart: record(name).restartCount });
   const find = (name: string) => allContainers(deps.pod()).find((container) => container.name === name);
@@ -76,6 +78,14 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
   const proxyContainer = () => allContainers(deps.pod()).find(isProxy);
   const plan = (container: Container) =>
     planContainer({ pod: deps.pod(), container, podIP, podDir, paths, volumes: deps.volumes }, context);
+
+  const proxyInputs = (planned: ContainerPlan, isNode: boolean) => ({
+    plan: planned,
+    isNode,
+    pod: deps.pod(),
+    podIP,
+    runDir: context.options.runDir,
+  });
 
   const probeContext = (container: Container): ProbeContext => ({
     container,
@@ -90,7 +100,8 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
         distDir: imageIndex.distDir,
         nodePath: context.nodePath,
       });
-      return runCommand(planned.value, program.argv, timeoutMs, clock);
+      const env = programEnvironment(proxyInputs(planned.value, program.isNode));
+      return runCommand({ ...planned.value, env }, program.argv, timeoutMs, clock);
     },
   });
 
@@ -170,7 +181,9 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
         ? argv
         : (context.mountNamespace?.wrap(argv, cwd, mounts, paths.container(container.name)) ?? argv);
       if (!isNode) warnOfHostProgram(container, mounts.length > 0 && context.mountNamespace === undefined);
-      const process = await context.processes.start(refOf(container.name), { argv: wrapped, env, cwd, log, podDir });
+      const full = await containerEnvironment(proxyInputs(planned.value, isNode), clock);
+      const spec = { argv: wrapped, env: full, cwd, log, podDir };
+      const process = await context.processes.start(refOf(container.name), spec);
       // Its exit may have been told first; then it is over already.
       if (record(container.name).phase.kind !== "starting") return;
       change(container.name, (r) => onStarted(r, process.pid, process.startTime, clock.now()));
@@ -185,12 +198,10 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
   };
 
   const warnOfHostProgram = (container: Container, hidesMounts: boolean) => {
-    events(
-      "Normal",
-      "NotCaptured",
-      `container ${container.name} is not a Node.js program: its raw TCP connections do not pass through the sidecar`,
-      container,
-    );
+    if (!hasToldNotCaptured) {
+      hasToldNotCaptured = true;
+      events("Normal", "NotCaptured", notCapturedMessage(container.name), container);
+    }
     if (!hidesMounts) return;
     const list = (container.volumeMounts ?? []).map((mount) => mount.mountPath).join(", ");
     events(
@@ -345,6 +356,13 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
     endings.get(name)?.timer?.cancel();
     endings.delete(name);
   }
+}
+
+function notCapturedMessage(name: string): string {
+  return (
+    `container ${name} is not a Node.js program: its HTTP(S) reaches the mesh by http_proxy, which most clients honour, but raw TCP connections are not ` +
+    "captured and find no address of the cluster. For those open a CONNECT tunnel to $http_proxy (curl telnet://HOST:PORT, socat PROXY:…), or use a Node.js program"
+  );
 }
 
 /** The log exists from the start, so that `kubectl logs -f` finds it. */

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { silentLogger, systemClock } from "@argyle/core";
 import { type Pod, resourceOf } from "@argyle/kube-types";
-import { createPodNetwork } from "@argyle/pod-network";
+import { createPodNetwork, writeHttpProxyAddress } from "@argyle/pod-network";
 import { connectSupervisor, type SupervisorClient } from "@argyle/supervisor";
 import { eventually, type TestScope, tempDir } from "@argyle/testkit";
 import { build } from "esbuild";
@@ -55,6 +55,8 @@ export async function startHarness(t: Scope, images: readonly ImageEntry[] = [])
   const child = spawn(process.execPath, [bundle, "--run-dir", runDir, "--state-dir", stateDir], { stdio: "inherit" });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const supervisor = await eventually("the supervisor", () => connectSupervisor(join(runDir, "supervisor.sock")));
+  // As kube-proxy does; programs that are not Node wait for it.
+  writeHttpProxyAddress(runDir, { port: 1, key: "k" });
   const kubelets: Kubelet[] = [];
   t.after(async () => {
     for (const kubelet of kubelets) await kubelet.close();

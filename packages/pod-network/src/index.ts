@@ -25,5 +25,11 @@ export {
   type Tlv,
 } from "./proxy-protocol.ts";
 export { type RelayOptions, type RelayResult, relay } from "./relay.ts";
-export { buildPreloadConfig, nodeOptionsFor, type PreloadOptions, type PreloadVolumeMount, renderPreload } from "./render-preload.ts";
+export {
+  buildPreloadConfig,
+  nodeOptionsFor,
+  type PreloadOptions,
+  type PreloadVolumeMount,
+  renderPreload,
+} from "./render-preload.ts";
 export { resetSocket } from "./reset.ts";

@@ -4,8 +4,9 @@ import { X509Certificate } from "node:crypto";
 import { createListenerSet, type ListenerSet } from "./listener-set.ts";
 import type { ProxyDeps } from "./proxy-deps.ts";
 import { createRuntime, type Runtime } from "./runtime.ts";
-import { createIstioTelemetry } from "./stats/istio-telemetry.ts";
+import { createIstioTelemetry, type IstioTelemetry } from "./stats/istio-telemetry.ts";
 import { uriSan } from "./tls/secret-store.ts";
+import { createTracing } from "./tracing/tracing.ts";
 
 export interface ProxyServer {
   readonly deps: ProxyDeps;
@@ -31,7 +32,12 @@ export function createProxy(deps: ProxyDeps): ProxyServer {
       return principal.value;
     },
   });
-  const listeners = createListenerSet(deps, runtime, istio);
+  const tracing = createTracing({ ...deps, snapshot: runtime.snapshot });
+  const telemetry: IstioTelemetry = {
+    ...istio,
+    forHttp: (config, direction) => tracing.extend(istio.forHttp(config, direction), config, direction),
+  };
+  const listeners = createListenerSet(deps, runtime, telemetry);
   return {
     deps,
     runtime,
@@ -39,6 +45,7 @@ export function createProxy(deps: ProxyDeps): ProxyServer {
     startedAtMs: deps.clock.now(),
     close() {
       listeners.close();
+      tracing.close();
       runtime.close();
     },
   };

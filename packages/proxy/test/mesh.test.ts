@@ -1,18 +1,12 @@
 /** Two sidecars on a pod network in a temporary directory: client program → out.sock → mTLS → in.sock → server program, with Istio's metrics. */
 import assert from "node:assert/strict";
-import { connect, createServer, type Socket } from "node:net";
+import { createServer } from "node:net";
 import { test } from "node:test";
-import { silentLogger, systemClock } from "@argyle/core";
-import { createPodNetwork, encodeProxyHeader, listenOnPath, type PodNetwork } from "@argyle/pod-network";
-import { createRegistry } from "@argyle/telemetry";
+import { createPodNetwork, listenOnPath } from "@argyle/pod-network";
 import { eventually, tempDir } from "@argyle/testkit";
-import { acceptProxied } from "../src/io/accept.ts";
-import { createTimerWheel } from "../src/io/timer-wheel.ts";
-import { createProxy, type ProxyServer } from "../src/proxy.ts";
-import { TYPE_URL } from "../src/resource-sink.ts";
-import { createPodDialer } from "../src/upstream/dialer.ts";
 import { createAuthority } from "./authority.ts";
-import { replying, type TestScope } from "./harness.ts";
+import { replying } from "./harness.ts";
+import { collect, fromProgram, startPod } from "./pods.ts";
 
 const CLIENT = "10.244.0.4";
 const SERVER = "10.244.0.5";
@@ -232,115 +226,6 @@ const serverResources = {
   routes: [],
   endpoints: [],
 };
-
-interface Pod {
-  readonly proxy: ProxyServer;
-}
-
-async function startPod(
-  scope: TestScope,
-  network: PodNetwork,
-  runDir: string,
-  ip: string,
-  name: string,
-  authority: Awaited<ReturnType<typeof createAuthority>>,
-  resources: typeof clientResources | typeof serverResources,
-): Promise<Pod> {
-  const wheel = createTimerWheel(systemClock);
-  const proxy = createProxy({
-    clock: systemClock,
-    wheel,
-    random: Math.random,
-    uuid: () => "id",
-    log: silentLogger,
-    registry: createRegistry(),
-    dialer: createPodDialer(network, ip),
-    resolveName: async () => [],
-    writeAccessLog: () => undefined,
-    node: {
-      id: `sidecar~${ip}~${name}.sock-shop~x`,
-      cluster: name,
-      metadata: {
-        NAME: `${name}-1`,
-        NAMESPACE: "sock-shop",
-        WORKLOAD_NAME: name,
-        CLUSTER_ID: "Kubernetes",
-        LABELS: { version: "v1" },
-      },
-    },
-  });
-  const open = async (kind: "in" | "out") =>
-    await listenOnPath(network.socketPath(ip, kind), (socket) => {
-      socket.on("error", () => undefined);
-      void acceptProxied(socket, systemClock, runDir).then((connection) => {
-        if (connection === undefined) return;
-        if (kind === "in") proxy.listeners.acceptInbound(connection);
-        else proxy.listeners.acceptOutbound(connection);
-      });
-    });
-  const servers = [await open("in"), await open("out")];
-  scope.after(() => {
-    for (const server of servers) server.close();
-    proxy.close();
-    wheel.close();
-  });
-  const give = (typeUrl: string, list: readonly object[]) => {
-    const upserts = list.map((resource) => {
-      const { name, cluster_name } = resource as { name?: string; cluster_name?: string };
-      return { name: name ?? cluster_name ?? "", version: "1", resource };
-    });
-    assert.deepEqual(proxy.runtime.apply(typeUrl, upserts, []), []);
-  };
-  give(TYPE_URL.cluster, resources.clusters);
-  give(TYPE_URL.listener, resources.listeners);
-  assert.equal(proxy.runtime.isReady, false, "must wait for secrets, routes and endpoints");
-  assert.ok((proxy.runtime.wanted(TYPE_URL.secret) as ReadonlySet<string>).has("default"));
-  give(TYPE_URL.secret, await authority.secrets(`spiffe://cluster.local/ns/sock-shop/sa/${name}`));
-  give(TYPE_URL.endpoint, resources.endpoints);
-  give(TYPE_URL.route, resources.routes);
-  assert.equal(proxy.runtime.isReady, true);
-  return { proxy };
-}
-
-/** What the preload does: a connection to the pod's out.sock that says where it wants to go. */
-function fromProgram(
-  network: PodNetwork,
-  ip: string,
-  destination: { ip: string; port: number },
-  kind: "out" | "in" = "out",
-  source = ip,
-): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ path: network.socketPath(ip, kind) });
-    socket.once("error", reject);
-    socket.once("connect", () => {
-      socket.write(
-        encodeProxyHeader({
-          command: "PROXY",
-          family: "TCP4",
-          source: { ip: source, port: 40_000 },
-          destination,
-          tlvs: [],
-        }),
-      );
-      resolve(socket);
-    });
-  });
-}
-
-function collect(socket: Socket): { text: string; ended: boolean } {
-  const seen = { text: "", ended: false };
-  socket.on("data", (chunk) => {
-    seen.text += chunk.toString("latin1");
-  });
-  socket.on("end", () => {
-    seen.ended = true;
-  });
-  socket.on("error", () => {
-    seen.ended = true;
-  });
-  return seen;
-}
 
 test("a request crosses two sidecars with mutual TLS and both report it", async (t) => {
   const runDir = tempDir(t);

@@ -23,7 +23,15 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type Clock, describeError, errnoOf, type Logger, MeshError, type Timer } from "@argyle/core";
-import { decodeHeader, decodeRecords, encodeHeader, encodeRecord, FORMAT_VERSION, findRecord, HEADER_BYTES } from "./record.ts";
+import {
+  decodeHeader,
+  decodeRecords,
+  encodeHeader,
+  encodeRecord,
+  FORMAT_VERSION,
+  findRecord,
+  HEADER_BYTES,
+} from "./record.ts";
 
 const SYNC_EVERY_MS = 50;
 

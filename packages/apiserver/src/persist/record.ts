@@ -68,7 +68,8 @@ export function findRecord(bytes: Buffer, offset: number): number | undefined {
   while (brace !== -1) {
     const position = brace - FRAME_BYTES;
     const end = brace + bytes.readUInt32LE(position);
-    if (end <= bytes.length && crc32(bytes.subarray(brace, end)) === bytes.readUInt32LE(position + 4)) return position;
+    if (end > brace && end <= bytes.length && crc32(bytes.subarray(brace, end)) === bytes.readUInt32LE(position + 4))
+      return position;
     brace = bytes.indexOf(OPEN_BRACE, brace + 1);
   }
   return undefined;

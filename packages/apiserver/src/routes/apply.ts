@@ -109,7 +109,8 @@ function conflictStatus(conflicts: Extract<ApplyResult, { kind: "conflicts" }>["
   const byOwner = new Map<string, string[]>();
   const described = conflicts.map(({ owner, path }) => {
     const sub = owner.subresource === undefined ? "" : ` with subresource "${owner.subresource}"`;
-    const who = `"${owner.manager}"${sub} using ${owner.apiVersion}${owner.operation === "Apply" || owner.time === "" ? "" : ` at ${owner.time}`}`;
+    const at = owner.time === "" ? "" : ` at ${owner.time}`;
+    const who = `"${owner.manager}"${sub}${owner.operation === "Apply" ? "" : ` using ${owner.apiVersion}${at}`}`;
     byOwner.set(who, [...(byOwner.get(who) ?? []), path]);
     return { reason: "FieldManagerConflict", message: `conflict with ${who}`, field: path };
   });

@@ -64,6 +64,7 @@ In the foreground Ctrl-C stops everything and ends with 0; during the start it e
     };
     const running = await findRunning(located.instance);
     const record = running === undefined ? undefined : readRecord(located.instance);
+    if (running !== undefined && record === undefined) throw runsUnknown(located.instance);
     if (running !== undefined && record !== undefined) {
       try {
         checkSameCheckout(located.instance, record);
@@ -206,6 +207,13 @@ function checkSameCheckout(instance: Instance, record: InstanceRecord): void {
       advice: `end it first with: ${join(record.checkout, "argyle")} down${instanceFlag(instance)}, or start a second one: ./argyle up --instance NAME`,
     },
   );
+}
+
+function runsUnknown(instance: Instance): MeshError {
+  return new MeshError(`instance ${instance.name} already runs, started by another version of Argyle`, {
+    code: "instance.other-version",
+    advice: `end it first with: ./argyle down${instanceFlag(instance)}`,
+  });
 }
 
 function stillRunning(instance: Instance): MeshError {

@@ -161,7 +161,9 @@ function checkAuthorityOnce(rewrite: unknown, headers: unknown, path: string, to
 function checkRedirect(redirect: Tree, path: string, to: Findings): void {
   const code = numberAt(redirect, "redirectCode") ?? 0;
   const hasPort = numberAt(redirect, "port") !== undefined || textAt(redirect, "derivePort") !== undefined;
-  const isEmpty = ["uri", "prefixRewrite", "authority", "scheme"].every((field) => (textAt(redirect, field) ?? "") === "");
+  const isEmpty = ["uri", "prefixRewrite", "authority", "scheme"].every(
+    (field) => (textAt(redirect, field) ?? "") === "",
+  );
   if (isEmpty && !hasPort) to.error(path, "redirect must specify URI, authority, scheme, or port");
   if (code !== 0 && (code < 300 || code > 399))
     to.error(`${path}.redirectCode`, `${code} is not a valid redirect code, must be 3xx`);

@@ -13,6 +13,7 @@ import { allContainers } from "../decide.ts";
 import { podPaths } from "../pod-paths.ts";
 import type { PodWorker } from "../pod-worker.ts";
 import type { PodWorkers } from "../pod-workers.ts";
+import { programEnvironment } from "../proxy-environment.ts";
 import { runExec } from "./exec.ts";
 import { parseAdminRequest, runAdminRequest } from "./proxy-exec.ts";
 import { type RemoteSession, statusFor } from "./remote-session.ts";
@@ -71,20 +72,20 @@ function exec(worker: PodWorker, target: StreamTarget, session: RemoteSession, c
       return;
     }
   }
-  const env = {
-    ...plan.env,
-    PS1: `${worker.pod().metadata.name} (host files) $ `,
-    ENV: "",
-    ARGYLE_RUN_DIR: context.options.runDir,
-  };
   const inputs = { entry: plan.image.entry, distDir: context.options.imageIndex.distDir, nodePath: context.nodePath };
   const program = resolveProgram(command, inputs);
   const isProgram = program.argv !== command || isExecutable(command[0] ?? "", plan.env.PATH ?? "", plan.cwd);
   const ownProgram = plan.image.entry.main;
-  const argv =
-    isProgram || ownProgram === undefined
-      ? program.argv
-      : [context.nodePath, `${inputs.distDir}/${ownProgram}`, ...command];
+  const isOwnProgram = !isProgram && ownProgram !== undefined;
+  const argv = isOwnProgram ? [context.nodePath, `${inputs.distDir}/${ownProgram}`, ...command] : program.argv;
+  const { runDir } = context.options;
+  const pod = worker.pod();
+  const env = {
+    ...programEnvironment({ plan, isNode: program.isNode || isOwnProgram, pod, podIP: worker.podIP, runDir }),
+    PS1: `${pod.metadata.name} (host files) $ `,
+    ENV: "",
+    ARGYLE_RUN_DIR: runDir,
+  };
   const needsMounts = !program.isNode && plan.mounts.length > 0;
   const wrapped = needsMounts
     ? (context.mountNamespace?.wrap(

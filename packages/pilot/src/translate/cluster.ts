@@ -79,6 +79,7 @@ function outboundCluster(
                 config: `/apis/networking.istio.io/v1/namespaces/${rule.namespace}/destination-rule/${rule.name}`,
               }),
           ...(service.isExternal ? { external: true } : {}),
+          ...(originatesTls(context, service, port, subset) ? { alpn_override: "false" } : {}),
         },
       },
     },
@@ -150,6 +151,17 @@ function transportSockets(
       { name: "tlsMode-disabled", match: {}, transport_socket: rawBufferSocket() },
     ],
   };
+}
+
+/** TLS that the rule asks for keeps its own ALPN: what istio.alpn offers is understood inside the mesh only. */
+function originatesTls(
+  context: TranslateContext,
+  service: MeshService,
+  port: MeshPort,
+  subset: Subset | undefined,
+): boolean {
+  const mode = effectivePolicy(context.scope.ruleFor(service), subset, port.port).tls?.mode;
+  return mode === "SIMPLE" || mode === "MUTUAL";
 }
 
 /** SPIFFE identities of the service accounts behind a service, sorted. */

@@ -86,7 +86,7 @@ function translateRoute(
   match: HttpMatchRequest | undefined,
   options: HttpRouteOptions,
 ): EnvoyMessage {
-  const { context, port } = options;
+  const { port } = options;
   const { authority, fields } = headerFields(route.headers?.request, route.headers?.response);
   const name = match?.name === undefined ? route.name : `${route.name ?? ""}.${match.name}`;
   const perFilter: EnvoyMessage = {

@@ -75,9 +75,5 @@ function headerMatcher(name: string, match: StringMatch): EnvoyMessage {
 /** An empty match, and `*` (which is no regular expression), only ask for the name to be there. `.*` also takes the empty value of no header. */
 function isPresence(match: StringMatch | null): boolean {
   if (match === null) return true;
-  return (
-    match.exact === undefined &&
-    match.prefix === undefined &&
-    (match.regex === undefined || match.regex === "*")
-  );
+  return match.exact === undefined && match.prefix === undefined && (match.regex === undefined || match.regex === "*");
 }

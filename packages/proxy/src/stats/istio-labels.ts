@@ -44,7 +44,7 @@ export interface ServiceLabels {
 
 export const UNKNOWN_SERVICE: ServiceLabels = { host: "unknown", name: "unknown", namespace: "unknown" };
 
-/** From the metadata that istiod puts on clusters, else from Istio's cluster name; never from a Host header, which anyone can choose. */
+/** From the metadata that istiod puts on clusters, else from Istio's cluster name. */
 export function serviceOf(cluster: ClusterConfig): ServiceLabels {
   const istio = cluster.metadata.istio as { readonly services?: readonly unknown[] } | undefined;
   const service = istio?.services?.[0] as Partial<ServiceLabels> | undefined;
@@ -63,6 +63,36 @@ export function serviceOf(cluster: ClusterConfig): ServiceLabels {
   return svc === "svc" && namespace !== undefined
     ? { host, name, namespace }
     : { host, name: host, namespace: "unknown" };
+}
+
+const MAX_HOSTS = 256;
+const MAX_HOST_LENGTH = 128;
+
+/**
+ * Istio's host header fallback, for a sidecar's own program alone: what it called a service that is not in the mesh. The number of names is
+ * bounded; what comes after stays unknown.
+ */
+export function createHostFallback(): { serviceFor(service: ServiceLabels, authority: string): ServiceLabels } {
+  const byName = new Map<string, Map<string, ServiceLabels>>();
+  let size = 0;
+  return {
+    serviceFor(service, authority) {
+      if (service.host !== "unknown" || authority === "" || authority.length > MAX_HOST_LENGTH) return service;
+      let byHost = byName.get(service.name);
+      if (byHost === undefined) {
+        byHost = new Map();
+        byName.set(service.name, byHost);
+      }
+      let labels = byHost.get(authority);
+      if (labels === undefined) {
+        if (size >= MAX_HOSTS) return service;
+        size += 1;
+        labels = { ...service, host: authority, name: service.name === "unknown" ? authority : service.name };
+        byHost.set(authority, labels);
+      }
+      return labels;
+    },
+  };
 }
 
 /** Istio's endpoint metadata: `workload;namespace;canonical-name;canonical-revision;cluster`. Parsed once per host. */

@@ -6,14 +6,13 @@
 import type { Counter, Family, Histogram, Registry } from "@argyle/telemetry";
 import type { HcmConfig } from "../config/hcm-config.ts";
 import type { ListenerConfig } from "../config/listener-config.ts";
-import type { HttpStream } from "../http/stream.ts";
 import type { TcpSession } from "../tcp-proxy.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { Host } from "../upstream/host.ts";
 import type { HttpTelemetry } from "./http-telemetry.ts";
 import {
+  createHostFallback,
   HTTP_LABELS,
-  type LabelInput,
   type ServiceLabels,
   serviceOf,
   sharedLabels,
@@ -22,10 +21,11 @@ import {
   workloadOfHost,
 } from "./istio-labels.ts";
 import { createMetadataExchange, type MetadataExchange } from "./metadata-exchange.ts";
+import { boundedGrpc, createCellCache, principals } from "./metric-cells.ts";
 import {
   createPeerDirectory,
+  createStrangers,
   encodePeerMetadata,
-  strangerOf,
   UNKNOWN_WORKLOAD,
   type Workload,
   workloadOf,
@@ -70,6 +70,8 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
   const own = workloadOf(node.metadata);
   const ownHeader = encodePeerMetadata(node.metadata);
   const peers = createPeerDirectory();
+  const strangers = createStrangers();
+  const hosts = createHostFallback();
   const services = new WeakMap<Cluster, ServiceLabels>();
   const http = { labels: HTTP_LABELS, idleScrapes: IDLE_SCRAPES };
   const tcp = { labels: TCP_LABELS, idleScrapes: IDLE_SCRAPES };
@@ -83,11 +85,14 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
   const sent = tcpCounter("istio_tcp_sent_bytes_total");
   const received = tcpCounter("istio_tcp_received_bytes_total");
 
-  const serviceLabels = (cluster: Cluster | undefined): ServiceLabels => {
+  const serviceLabels = (cluster: Cluster | undefined, isInbound: boolean): ServiceLabels => {
     if (cluster === undefined) return UNKNOWN_SERVICE;
     let labels = services.get(cluster);
     if (labels === undefined) {
       labels = serviceOf(cluster.config);
+      // A workload that no service selects is called by its own name; the Host header would let any caller make up labels.
+      if (isInbound && labels.name === "unknown")
+        labels = { ...labels, host: own.canonicalName, name: own.canonicalName };
       services.set(cluster, labels);
     }
     return labels;
@@ -119,7 +124,7 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
     sourcePrincipal: string,
   ): Workload => {
     if (peer !== undefined) return peer;
-    if (isInbound) return strangerOf(sourcePrincipal);
+    if (isInbound) return strangers(sourcePrincipal);
     return (host === undefined ? undefined : workloadOfHost(host)) ?? UNKNOWN_WORKLOAD;
   };
 
@@ -130,6 +135,7 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
       const exchange = config.filters.find((filter) => filter.kind === "peer-metadata");
       if (!hasStats && exchange === undefined) return undefined;
       const isInbound = direction === "INBOUND";
+      const usesHostHeader = !isInbound && config.filters.some((f) => f.kind === "istio-stats" && f.usesHostHeader);
       return {
         onRequest(stream) {
           const { headers } = stream.state;
@@ -174,7 +180,9 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
             isInbound,
             own,
             peer,
-            serviceLabels(stream.cluster),
+            usesHostHeader
+              ? hosts.serviceFor(serviceLabels(stream.cluster, false), state.authority)
+              : serviceLabels(stream.cluster, isInbound),
             source,
             destination,
             isGrpc ? "grpc" : "http",
@@ -195,7 +203,7 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
       const cellsOf = (session: TcpSession) => {
         const { source, destination, policy } = principals(isInbound, session, options.ownPrincipal);
         const peer = peerOf(isInbound, session.peer, session.host, source);
-        const service = serviceLabels(session.cluster);
+        const service = serviceLabels(session.cluster, isInbound);
         return tcpCells(
           isInbound,
           own,
@@ -221,97 +229,5 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
         onClosed: (session) => cellsOf(session).closed.add(1),
       };
     },
-  };
-}
-
-/** Who is known by certificate, and Istio's connection_security_policy. */
-function principals(
-  isInbound: boolean,
-  stream: Pick<HttpStream | TcpSession, "state" | "upstreamPrincipal">,
-  ownPrincipal: () => string | undefined,
-): { readonly source: string; readonly destination: string; readonly policy: string } {
-  if (!isInbound) {
-    const destination = stream.upstreamPrincipal ?? "unknown";
-    const source = stream.upstreamPrincipal === undefined ? "unknown" : (ownPrincipal() ?? "unknown");
-    return { source, destination, policy: "unknown" };
-  }
-  const { tls } = stream.state.downstream;
-  const isMutual = tls?.peer !== undefined;
-  return {
-    source: tls?.peer?.principal ?? "unknown",
-    destination: isMutual ? (tls.localPrincipal ?? "unknown") : "unknown",
-    policy: isMutual ? "mutual_tls" : "none",
-  };
-}
-
-/** grpc-status comes from the app: only numbers become labels. */
-function boundedGrpc(status: string): string {
-  return status === "" || /^\d{1,2}$/.test(status) ? status : "unknown";
-}
-
-type CreateCells<C> = (
-  input: LabelInput,
-  protocol: string,
-  code: number,
-  flags: string,
-  grpc: string,
-  policy: string,
-) => C;
-
-const MAX_CACHED_KEYS = 8192;
-
-/** hot: peers and services are objects that live as long as their text, so the look-ups below build no string but one short key. */
-function createCellCache<C>(create: CreateCells<C>) {
-  let byPeer = new Map<Workload, Map<ServiceLabels, Map<string, C>>>();
-  let size = 0;
-  return (
-    isInbound: boolean,
-    own: Workload,
-    peer: Workload,
-    service: ServiceLabels,
-    sourcePrincipal: string,
-    destinationPrincipal: string,
-    protocol: string,
-    code: number,
-    flags: string,
-    grpc: string,
-    policy: string,
-  ): C => {
-    let byService = byPeer.get(peer);
-    if (byService === undefined) {
-      byService = new Map();
-      byPeer.set(peer, byService);
-    }
-    let byKey = byService.get(service);
-    if (byKey === undefined) {
-      byKey = new Map();
-      byService.set(service, byKey);
-    }
-    const key = `${isInbound ? "i" : "o"}${code}${flags}|${grpc}|${protocol}|${policy}|${sourcePrincipal}|${destinationPrincipal}`;
-    let cells = byKey.get(key);
-    if (cells === undefined) {
-      if (size >= MAX_CACHED_KEYS) {
-        byPeer = new Map();
-        size = 0;
-      }
-      cells = create(
-        {
-          reporter: isInbound ? "destination" : "source",
-          source: isInbound ? peer : own,
-          destination: isInbound ? own : peer,
-          sourcePrincipal,
-          destinationPrincipal,
-          service,
-        },
-        protocol,
-        code,
-        flags,
-        grpc,
-        policy,
-      );
-      byKey.set(key, cells);
-      size += 1;
-    }
-    return cells;
   };
 }

@@ -31,19 +31,24 @@ const MAX_LENGTH = 16 * 1024;
 const MAX_CACHED_PEERS = 1024;
 const MAX_LABEL_LENGTH = 256;
 
-const strangers = new Map<string, Workload>();
-
-/** A peer that sent no metadata: its certificate still proves its namespace (spiffe://<domain>/ns/<namespace>/sa/<account>). */
+/** A peer that sent no metadata: its certificate still proves the namespace (spiffe://<domain>/ns/<namespace>/sa/<account>). */
 export function strangerOf(principal: string): Workload {
   const namespace = /^spiffe:\/\/[^/]+\/ns\/([a-z0-9-]{1,63})\/sa\//.exec(principal)?.[1];
-  if (namespace === undefined) return UNKNOWN_WORKLOAD;
-  let workload = strangers.get(namespace);
-  if (workload === undefined) {
-    if (strangers.size >= MAX_CACHED_PEERS) strangers.clear();
-    workload = { ...UNKNOWN_WORKLOAD, namespace };
-    strangers.set(namespace, workload);
-  }
-  return workload;
+  return namespace === undefined ? UNKNOWN_WORKLOAD : { ...UNKNOWN_WORKLOAD, namespace };
+}
+
+/** The same, one object for each principal: workloads are keys of metric cells. */
+export function createStrangers(): (principal: string) => Workload {
+  const known = new Map<string, Workload>();
+  return (principal) => {
+    let workload = known.get(principal);
+    if (workload === undefined) {
+      if (known.size >= MAX_CACHED_PEERS) known.clear();
+      workload = strangerOf(principal);
+      known.set(principal, workload);
+    }
+    return workload;
+  };
 }
 
 /** A workload from Istio's node metadata (NAME, NAMESPACE, WORKLOAD_NAME, CLUSTER_ID, LABELS). */

@@ -1,0 +1,88 @@
+/**
+ * The echo deployments that Istio's integration tests run against: services a, b and c of one namespace with Istio's list of ports, one pod
+ * each with a sidecar, and an EndpointSlice for every Service with a selector, as the endpoint controllers make it.
+ */
+import type { KubeObject } from "@argyle/kube-types";
+
+/** Port name, service port, workload port (istio: pkg/test/framework/components/echo/common/ports). */
+const PORTS: readonly (readonly [string, number, number])[] = [
+  ["tcp", 9090, 19090],
+  ["auto-tcp", 9091, 19091],
+  ["tcp-server", 9092, 16060],
+  ["auto-tcp-server", 9093, 16061],
+  ["http", 80, 18080],
+  ["auto-http", 81, 18081],
+  ["http-instance", 82, 18082],
+  ["http-localhost", 84, 18084],
+  ["http2", 85, 18085],
+  ["grpc", 7070, 17070],
+  ["auto-grpc", 7071, 17071],
+  ["https", 443, 18443],
+  ["auto-https", 9443, 19443],
+];
+
+export const APPS: readonly string[] = ["a", "b", "c"];
+
+export function servicePort(portName: string): number | undefined {
+  return PORTS.find(([name]) => name === portName.toLowerCase())?.[1];
+}
+
+export function podIp(app: string): string {
+  return `10.244.7.${APPS.indexOf(app) + 1}`;
+}
+
+export function echoMesh(namespace: string): readonly KubeObject[] {
+  return APPS.flatMap((app, index): KubeObject[] => [
+    {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: app, namespace },
+      spec: {
+        clusterIP: `10.96.7.${index + 1}`,
+        selector: { app },
+        ports: PORTS.map(([name, port, targetPort]) => ({ name, port, targetPort })),
+      },
+    },
+    {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: {
+        name: `${app}-v1`,
+        namespace,
+        labels: { app, version: "v1", "security.istio.io/tlsMode": "istio" },
+      },
+      spec: { serviceAccountName: app, containers: [{ name: "app" }] },
+      status: {
+        podIP: podIp(app),
+        phase: "Running",
+        conditions: [{ type: "Ready", status: "True" }],
+      },
+    },
+  ]);
+}
+
+interface ServiceView extends KubeObject {
+  readonly spec?: {
+    readonly selector?: Readonly<Record<string, string>>;
+    readonly ports?: readonly { readonly name?: string; readonly port: number; readonly targetPort?: number }[];
+  };
+}
+
+/** What the endpoint controllers add. */
+export function endpointSlices(objects: readonly KubeObject[]): readonly KubeObject[] {
+  return objects.flatMap((object) => {
+    const { selector, ports = [] } = (object as ServiceView).spec ?? {};
+    if (object.kind !== "Service" || selector === undefined) return [];
+    const apps = APPS.filter((app) => selector.app === app);
+    const { name, namespace } = object.metadata;
+    const slice = {
+      apiVersion: "discovery.k8s.io/v1",
+      kind: "EndpointSlice",
+      metadata: { name: `${name}-1`, namespace, labels: { "kubernetes.io/service-name": name } },
+      addressType: "IPv4",
+      endpoints: apps.map((app) => ({ addresses: [podIp(app)], conditions: { ready: true } })),
+      ports: ports.map((port) => ({ name: port.name ?? "", port: port.targetPort ?? port.port })),
+    };
+    return [slice as unknown as KubeObject];
+  });
+}
