@@ -40,7 +40,9 @@ const BODIES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   VirtualService: { spec: { hosts: ["a"], http: [{ route: [{ destination: { host: "a" } }] }] } },
   DestinationRule: { spec: { host: "a" } },
   Gateway: { spec: { servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["*"] }] } },
-  ServiceEntry: { spec: { hosts: ["a.example"], ports: [{ number: 80, name: "http", protocol: "HTTP" }], resolution: "DNS" } },
+  ServiceEntry: {
+    spec: { hosts: ["a.example"], ports: [{ number: 80, name: "http", protocol: "HTTP" }], resolution: "DNS" },
+  },
   Sidecar: { spec: {} },
   WorkloadEntry: { spec: { address: "10.0.0.1" } },
   WorkloadGroup: { spec: { template: {} } },
@@ -69,7 +71,13 @@ export function minimalObjects(namespace: string, suffix: string): readonly Samp
       };
       const spec = body.spec;
       return typeof spec === "object"
-        ? { resource, version, object, wrong: { ...object, spec: { ...spec, noSuchField: 1 } }, wrongPath: "spec.noSuchField" }
+        ? {
+            resource,
+            version,
+            object,
+            wrong: { ...object, spec: { ...spec, noSuchField: 1 } },
+            wrongPath: "spec.noSuchField",
+          }
         : { resource, version, object, wrong: { ...object, noSuchField: 1 }, wrongPath: "noSuchField" };
     }),
   );

@@ -1,6 +1,6 @@
 /**
  * A server on the codec: /echo gives the body back with its trailers, /big/<bytes> sends so many, everything else answers "ok".
- * By hand, for h2load, nghttp and h2spec: node dist/… --listen (see http2-interop.test.ts), or import serveHttp2.
+ * Peers that are run against it: http2-interop.test.ts (node:http2), http2-peers.test.ts (h2load, nghttp, h2spec where installed).
  */
 import { createServer, type Server } from "node:net";
 import type { HeaderBlock } from "../src/headers/header-block.ts";

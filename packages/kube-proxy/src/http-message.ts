@@ -91,6 +91,8 @@ export function refusalOf(thrown: unknown, { host, port }: ProxyDestination): Re
     return { status: 502, error: "destination_not_found", message: `cannot reach ${to}: ${thrown.message}` };
   if (thrown instanceof MeshError && thrown.code === "kube-proxy.no-endpoint")
     return { status: 503, error: "destination_unavailable", message: `cannot reach ${to}: no ready endpoint` };
+  if (thrown instanceof MeshError && thrown.code === "kube-proxy.no-sidecar")
+    return { status: 503, error: "destination_unavailable", message: `cannot reach ${to}: ${thrown.message}` };
   switch (dialErrno(thrown) ?? errnoOf(thrown)) {
     case "ENOTFOUND":
     case "EAI_AGAIN":
@@ -102,8 +104,6 @@ export function refusalOf(thrown: unknown, { host, port }: ProxyDestination): Re
     case "EHOSTUNREACH":
     case "ENETUNREACH":
       return { status: 502, error: "destination_ip_unroutable", message: `no route to ${to}` };
-    case "ENOENT":
-      return { status: 503, error: "destination_unavailable", message: "the pod's sidecar does not serve (yet)" };
     case "ECONNRESET":
     case "EPIPE":
       return {

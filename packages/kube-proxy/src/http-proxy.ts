@@ -154,17 +154,24 @@ export function createHttpProxy<Caller>(deps: HttpProxyDeps<Caller>): HttpProxy 
     send(false);
   };
 
-  const joinUpgraded = (client: Socket, answer: IncomingMessage, upstream: Socket, head: Buffer) => {
-    const lines = pairs(answer.rawHeaders).map(([name, value]) => `${name}: ${value}\r\n`);
-    client.write(`HTTP/1.1 101 ${answer.statusMessage}\r\n${lines.join("")}\r\n`, "latin1");
-    if (head.length > 0) client.write(head);
+  const join = (client: Socket, upstream: Socket) => {
     void relay(client, upstream, { clock: deps.clock });
+    // A client that has ended meanwhile has told so before relay() listened.
+    if (client.readableEnded && upstream.writable) upstream.end();
     client.resume();
     upstream.resume();
   };
 
+  const joinUpgraded = (client: Socket, answer: IncomingMessage, upstream: Socket, head: Buffer) => {
+    const lines = pairs(answer.rawHeaders).map(([name, value]) => `${name}: ${value}\r\n`);
+    client.write(`HTTP/1.1 101 ${answer.statusMessage}\r\n${lines.join("")}\r\n`, "latin1");
+    if (head.length > 0) client.write(head);
+    join(client, upstream);
+  };
+
   const tunnel = async (request: IncomingMessage, client: Socket, head: Buffer) => {
-    track(client);
+    // At once: bytes cannot be put back behind an end.
+    if (head.length > 0) client.unshift(head);
     client.on("error", (error) => log.debug("a tunnel's client broke", { error: error.message }));
     const response = responseOn(client, request);
     const caller = await deps.authenticate(request.headers["proxy-authorization"]);
@@ -188,11 +195,7 @@ export function createHttpProxy<Caller>(deps: HttpProxyDeps<Caller>): HttpProxy 
     track(upstream);
     response.detachSocket(client);
     client.write("HTTP/1.1 200 Connection established\r\n\r\n");
-    if (head.length > 0) client.unshift(head);
-    const over = relay(client, upstream, { clock: deps.clock });
-    client.resume();
-    upstream.resume();
-    await over;
+    join(client, upstream);
   };
 
   const failed = (thrown: unknown) => log.error("a request failed", { error: describeError(thrown) });

@@ -5,8 +5,9 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { type Clock, describeError, type Logger, sleep } from "@argyle/core";
+import { type Clock, describeError, type Logger, MeshError, sleep } from "@argyle/core";
 import {
+  dialErrno,
   type HttpProxyAddress,
   isHttpProxyToken,
   readHttpProxyAddress,
@@ -58,7 +59,15 @@ export function startNodeHttpProxy(options: NodeHttpProxyOptions): NodeHttpProxy
     },
     async dial(pod, to, clientPort, signal): Promise<Socket> {
       const source = { ip: pod.ip, port: clientPort };
-      return options.dial(await decideForPod(pod, source, to, deps), source, signal);
+      const target = await decideForPod(pod, source, to, deps);
+      try {
+        return await options.dial(target, source, signal);
+      } catch (thrown) {
+        const isSidecar = target.kind === "address" && target.dial.via === "out";
+        if (!isSidecar || dialErrno(thrown) !== "ECONNREFUSED") throw thrown;
+        const code = "kube-proxy.no-sidecar";
+        throw new MeshError("the pod's sidecar does not serve", { code, retryable: true, cause: thrown });
+      }
     },
     clock,
     log,

@@ -18,6 +18,8 @@ export interface ListenerSet {
   accept(listenerName: string, connection: AcceptedConnection): void;
   onChange(callback: () => void): void;
   drain(): void;
+  /** Open connections, those of replaced listeners included. */
+  readonly connections: number;
   close(): void;
 }
 
@@ -93,6 +95,11 @@ export function createListenerSet(deps: ProxyDeps, runtime: Runtime, istio: Isti
     onChange: (callback) => void callbacks.push(callback),
     drain() {
       for (const listener of active.values()) listener.drain();
+    },
+    get connections() {
+      let sum = 0;
+      for (const listener of [...active.values(), ...draining]) sum += listener.connections;
+      return sum;
     },
     close() {
       for (const listener of [...active.values(), ...draining]) listener.close();

@@ -9,6 +9,7 @@ import { describeError } from "@argyle/core";
 import { formatAddress, formatHostPort } from "./config/address.ts";
 import { findFilterChain } from "./config/filter-chain-match.ts";
 import type { FilterChainConfig, ListenerConfig } from "./config/listener-config.ts";
+import { takeProxyHeader } from "./filters/proxy-protocol.ts";
 import { DownstreamConnection } from "./http/downstream-connection.ts";
 import type { DownstreamFacts, DownstreamTlsFacts } from "./http/downstream-facts.ts";
 import type { HttpContext } from "./http/http-context.ts";
@@ -179,34 +180,48 @@ export function createActiveListener(
     );
   };
 
+  const lookAt = (connection: AcceptedConnection) => {
+    const { port } = connection.destination;
+    const wantsTls = config.inspectsTls(port);
+    const wantsHttp = config.inspectsHttp(port);
+    if (!wantsTls && !wantsHttp) {
+      dispatch(connection, { isTls: false, serverName: "", protocols: [], bytes: connection.peeked });
+      return;
+    }
+    inspect(
+      connection.socket,
+      connection.peeked,
+      { wantsTls, wantsHttp, timeoutMs: config.inspectTimeoutMs },
+      deps.clock,
+    ).then(
+      (seen) => {
+        if (seen === undefined) connection.socket.destroy();
+        else if (seen.timedOut === true && !config.continuesOnTimeout) {
+          stats.preCxTimeout.add(1);
+          connection.socket.destroy();
+        } else dispatch(connection, seen);
+      },
+      (error: unknown) => {
+        deps.log.debug("inspection failed", { listener: config.name, error: describeError(error) });
+        connection.socket.destroy();
+      },
+    );
+  };
+
   return {
     config,
     accept(connection) {
-      const { port } = connection.destination;
-      const wantsTls = config.inspectsTls(port);
-      const wantsHttp = config.inspectsHttp(port);
-      if (!wantsTls && !wantsHttp) {
-        dispatch(connection, { isTls: false, serverName: "", protocols: [], bytes: connection.peeked });
+      if (config.proxyProtocol === undefined) {
+        lookAt(connection);
         return;
       }
-      inspect(
-        connection.socket,
-        connection.peeked,
-        { wantsTls, wantsHttp, timeoutMs: config.inspectTimeoutMs },
-        deps.clock,
-      ).then(
-        (seen) => {
-          if (seen === undefined) connection.socket.destroy();
-          else if (seen.timedOut === true && !config.continuesOnTimeout) {
-            stats.preCxTimeout.add(1);
-            connection.socket.destroy();
-          } else dispatch(connection, seen);
-        },
-        (error: unknown) => {
-          deps.log.debug("inspection failed", { listener: config.name, error: describeError(error) });
+      void takeProxyHeader(connection, config.proxyProtocol.allowsAbsent, deps.clock).then((taken) => {
+        if (taken !== undefined) lookAt(taken);
+        else {
+          stats.proxyProtocolError.add(1);
           connection.socket.destroy();
-        },
-      );
+        }
+      });
     },
     drain() {
       if (isDraining) return;

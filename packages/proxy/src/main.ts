@@ -82,7 +82,7 @@ async function main(): Promise<void> {
   const registry = createXdsRegistry(readFileSync(join(__dirname, "assets/xds.binpb")));
   const shared = createAgentShared(registry);
   const wheel = createTimerWheel(systemClock);
-  const connectIstiod = createIstiodConnector(network, log);
+  const connectIstiod = createIstiodConnector(network, log, join(directory, "istiod"));
   const worker = startWorker({
     directory,
     clock: systemClock,

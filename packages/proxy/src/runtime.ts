@@ -5,7 +5,7 @@
  *   cluster   warming until its endpoints and secrets are there; the version in force stays until then
  *   listener  warming until its routes and secrets are there
  */
-import { formatProblems, type Problem } from "@argyle/core";
+import { describeError, formatProblems, type Problem } from "@argyle/core";
 import {
   type ClusterConfig,
   compileCluster,
@@ -70,6 +70,8 @@ export function createRuntime(deps: ProxyDeps): Runtime {
     secrets,
     random: deps.random,
     resolveName: deps.resolveName,
+    onDnsFailure: (cluster, name, error) =>
+      deps.log.warn("DNS resolution failed; trying again", { cluster, name, error: describeError(error) }),
     onWarm: () => settle(),
   };
 

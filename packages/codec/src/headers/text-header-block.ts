@@ -68,8 +68,16 @@ class TextHeaderBlock implements HeaderBlock {
   }
 
   combined(name: string): string | undefined {
-    const values = this.getAll(name);
-    return values.length === 0 ? undefined : values.join(",");
+    const first = this.indexOf(name, 0);
+    let joined = first < 0 ? undefined : this.valueAt(first);
+    if (first >= 0) {
+      for (let at = this.indexOf(name, first + FIELD_STRIDE); at >= 0; at = this.indexOf(name, at + FIELD_STRIDE))
+        joined = `${joined},${this.valueAt(at)}`;
+    }
+    const added = this.added;
+    for (let i = 0; i < added.length; i += 2)
+      if (added[i] === name) joined = joined === undefined ? added[i + 1] : `${joined},${added[i + 1]}`;
+    return joined;
   }
 
   has(name: string): boolean {
@@ -90,18 +98,17 @@ class TextHeaderBlock implements HeaderBlock {
 
   set(name: string, value: string): void {
     checkField(name, value);
-    this.remove(name);
+    this.removeReceived(name);
+    const at = this.addedIndexOf(name);
+    if (at >= 0) this.removeAdded(name, at);
     this.added.push(name, value);
   }
 
   remove(name: string): boolean {
-    let found = false;
-    for (let at = this.indexOf(name, 0); at >= 0; at = this.indexOf(name, at + FIELD_STRIDE)) {
-      this.removeAt(at);
-      found = true;
-    }
-    if (this.addedIndexOf(name) < 0) return found;
-    this.filterAdded((added) => added !== name);
+    const found = this.removeReceived(name);
+    const at = this.addedIndexOf(name);
+    if (at < 0) return found;
+    this.removeAdded(name, at);
     return true;
   }
 
@@ -109,7 +116,12 @@ class TextHeaderBlock implements HeaderBlock {
     for (let at = 0; at < this.fields.length; at += FIELD_STRIDE) {
       if (this.fields[at + 1] !== REMOVED && isRemoved(this.nameAt(at))) this.removeAt(at);
     }
-    this.filterAdded((name) => !isRemoved(name));
+    const kept: string[] = [];
+    for (let i = 0; i < this.added.length; i += 2) {
+      const name = this.added[i] ?? "";
+      if (!isRemoved(name)) kept.push(name, this.added[i + 1] ?? "");
+    }
+    this.added = kept;
   }
 
   clone(): HeaderBlock {
@@ -178,25 +190,46 @@ class TextHeaderBlock implements HeaderBlock {
     this.removedCount += 1;
   }
 
-  private filterAdded(isKept: (name: string) => boolean): void {
-    const kept: string[] = [];
-    for (let i = 0; i < this.added.length; i += 2) {
-      const name = this.added[i] ?? "";
-      if (isKept(name)) kept.push(name, this.added[i + 1] ?? "");
+  private removeReceived(name: string): boolean {
+    let at = this.indexOf(name, 0);
+    if (at < 0) return false;
+    for (; at >= 0; at = this.indexOf(name, at + FIELD_STRIDE)) this.removeAt(at);
+    return true;
+  }
+
+  /** In place: `first` is the first added field of that name. */
+  private removeAdded(name: string, first: number): void {
+    const added = this.added;
+    let to = first;
+    for (let i = first + 2; i < added.length; i += 2) {
+      if (added[i] === name) continue;
+      added[to] = added[i] ?? "";
+      added[to + 1] = added[i + 1] ?? "";
+      to += 2;
     }
-    this.added = kept;
+    added.length = to;
   }
 }
 
 const VALID_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+/** hot: names that proxies add come from code and configuration, so a few hundred are checked once; bounded, since some come from peers. */
+const KNOWN_NAMES = new Set<string>();
+const MAX_KNOWN_NAMES = 512;
 // Characters above 0xff would be cut to their low byte when written as latin1, so they are refused, not silently turned into CR or LF.
 const VALID_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Throws codec.header.invalid for what no field may hold; every HeaderBlock calls it before it takes a field. */
 export function checkField(name: string, value: string): void {
-  if (VALID_NAME.test(name) && VALID_VALUE.test(value)) return;
+  if (isValidName(name) && VALID_VALUE.test(value)) return;
   throw new MeshError(`header ${JSON.stringify(name)}: ${JSON.stringify(value)} cannot be sent`, {
     code: "codec.header.invalid",
     advice: "names are lower-case tokens; values hold no line ends or control characters",
   });
+}
+
+function isValidName(name: string): boolean {
+  if (KNOWN_NAMES.has(name)) return true;
+  if (!VALID_NAME.test(name)) return false;
+  if (KNOWN_NAMES.size < MAX_KNOWN_NAMES) KNOWN_NAMES.add(name);
+  return true;
 }

@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Clock, errnoOf, type Logger } from "@argyle/core";
+import { type BackoffPolicy, backoffDelay, type Clock, describeError, errnoOf, type Logger } from "@argyle/core";
 import {
   CLUSTER_TYPE,
   createXdsWire,
@@ -22,7 +22,7 @@ import { AGENT_FILES, type AgentSpec } from "./agent-spec.ts";
 import { type ChannelPool, createChannelPool } from "./channel-pool.ts";
 import { createDecodedResources, type DecodedResources } from "./decoded-resources.ts";
 import { type ConnectIstiod, callIstiod } from "./istiod.ts";
-import { describeWorkload, type Workload } from "./workload.ts";
+import { describeWorkload, type Workload, type WorkloadFiles } from "./workload.ts";
 import { type CertificateStatus, keepWorkloadCertificate, type WorkloadCertificate } from "./workload-certificate.ts";
 
 /** What all agents of one worker share. */
@@ -60,6 +60,7 @@ export interface Agent {
 
 const TYPES: readonly string[] = [CLUSTER_TYPE, ENDPOINT_TYPE, SECRET_TYPE, LISTENER_TYPE, ROUTE_TYPE];
 const LOCAL_SECRETS: ReadonlySet<string> = new Set(["default", "ROOTCA"]);
+const BACKOFF: BackoffPolicy = { baseMs: 100, maxMs: 5_000 };
 const NO_TYPES: ReadonlyMap<string, TypeProgress> = new Map();
 
 export function createAgentShared(registry: XdsRegistry): AgentShared {
@@ -86,13 +87,27 @@ export function startAgent(options: AgentOptions): Agent {
     };
   });
 
+  /** What the pod is labelled with becomes its identity in every metric, so a file that cannot be read is read again. */
+  const readFiles = async (): Promise<WorkloadFiles | undefined> => {
+    for (let failures = 0; !isClosed; failures++) {
+      try {
+        const [labels, annotations] = await Promise.all([
+          readOptional(join(spec.rootfs, AGENT_FILES.labels)),
+          readOptional(join(spec.rootfs, AGENT_FILES.annotations)),
+        ]);
+        return { labels, annotations };
+      } catch (error) {
+        log.warn("cannot read labels and annotations", { error: describeError(error) });
+        await new Promise<void>((resolve) => clock.after(backoffDelay(BACKOFF, failures, random), resolve));
+      }
+    }
+    return undefined;
+  };
+
   const run = async () => {
-    const [labels, annotations] = await Promise.all([
-      readOptional(join(spec.rootfs, AGENT_FILES.labels)),
-      readOptional(join(spec.rootfs, AGENT_FILES.annotations)),
-    ]);
-    if (isClosed) return;
-    const self = describeWorkload(spec, { labels, annotations });
+    const files = await readFiles();
+    if (files === undefined) return;
+    const self = describeWorkload(spec, files);
     workload = self;
     const callAt = (address: string) => () =>
       callIstiod(spec, address, self.namespace, options.connect, shared.channels);

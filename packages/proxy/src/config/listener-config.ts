@@ -21,7 +21,8 @@ export interface ListenerConfig {
   /** Decides per destination port, from filter_disabled. */
   readonly inspectsTls: (port: number) => boolean;
   readonly inspectsHttp: (port: number) => boolean;
-  readonly readsProxyHeader: boolean;
+  /** The proxy_protocol listener filter; undefined: none. */
+  readonly proxyProtocol: { readonly allowsAbsent: boolean } | undefined;
   /** 0: wait for ever. */
   readonly inspectTimeoutMs: number;
   readonly continuesOnTimeout: boolean;
@@ -65,7 +66,7 @@ export function compileListener(fields: Fields): ListenerConfig {
     defaultChain: fallback === undefined ? undefined : compileChain(fallback),
     inspectsTls: inspector(filters, "tls_inspector", usesTls),
     inspectsHttp: inspector(filters, "http_inspector", false),
-    readsProxyHeader: filters.some((filter) => filterKind(filter) === "proxy_protocol"),
+    proxyProtocol: compileProxyProtocol(filters),
     inspectTimeoutMs: fields.duration("listener_filters_timeout", 15_000),
     continuesOnTimeout: fields.boolean("continue_on_listener_filters_timeout"),
     bufferLimit: fields.number("per_connection_buffer_limit_bytes", DEFAULT_BUFFER_LIMIT),
@@ -73,6 +74,12 @@ export function compileListener(fields: Fields): ListenerConfig {
     statPrefix: fields.string("stat_prefix"),
     raw: fields.raw,
   };
+}
+
+function compileProxyProtocol(filters: readonly Fields[]): ListenerConfig["proxyProtocol"] {
+  const found = filters.find((filter) => filterKind(filter) === "proxy_protocol");
+  if (found === undefined) return undefined;
+  return { allowsAbsent: found.object("typed_config")?.boolean("allow_requests_without_proxy_protocol") ?? false };
 }
 
 type ListenerFilterKind = "tls_inspector" | "http_inspector" | "proxy_protocol" | "original_dst" | "other";

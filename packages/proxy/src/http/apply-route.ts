@@ -1,34 +1,28 @@
 /** What a route does to the headers on the way up and down. Called once per request; nothing here allocates when the route asks for nothing. */
 import { type HeaderBlock, type ResponseHead, removeHopByHop } from "@argyle/codec";
-import { applyHeaderMutation, type HeaderMutation } from "../config/header-mutation.ts";
+import { applyHeaderMutation, type MutationTarget } from "../config/header-mutation.ts";
 import type { RouteAction } from "../config/route-action.ts";
 import { addCorsHeaders } from "../filters/cors.ts";
 import { httpDate } from "./http-date.ts";
 import type { HttpStream } from "./stream.ts";
+import type { StreamState } from "./stream-state.ts";
 import type { UpstreamRequest } from "./upstream-request.ts";
 
 export function rewriteRequest(stream: HttpStream, action: RouteAction): void {
   const { state } = stream;
-  const { headers } = state;
-  const rewriteHost = (host: string) => {
-    if (host === "" || host === state.authority) return;
-    if (action.appendXForwardedHost) headers.add("x-forwarded-host", state.authority);
-    state.authority = host;
-    headers.set("host", host);
-  };
   const weightedHost = stream.choice?.weighted?.hostRewrite ?? "";
   const { hostRewrite } = action;
-  if (weightedHost !== "") rewriteHost(weightedHost);
+  if (weightedHost !== "") rewriteHost(state, action, weightedHost);
   else if (hostRewrite !== undefined) {
     switch (hostRewrite.kind) {
       case "literal":
-        rewriteHost(hostRewrite.host);
+        rewriteHost(state, action, hostRewrite.host);
         break;
       case "header":
-        rewriteHost(headers.get(hostRewrite.header) ?? "");
+        rewriteHost(state, action, state.headers.get(hostRewrite.header) ?? "");
         break;
       case "path":
-        rewriteHost(hostRewrite.rewrite(state.path));
+        rewriteHost(state, action, hostRewrite.rewrite(state.path));
         break;
       case "auto":
         break;
@@ -38,39 +32,41 @@ export function rewriteRequest(stream: HttpStream, action: RouteAction): void {
   const rewritten = action.pathRewrite(state.path);
   if (rewritten === state.path) return;
   state.originalPath = state.path;
-  if (!stream.context.suppressEnvoyHeaders) headers.set("x-envoy-original-path", state.path);
+  if (!stream.context.suppressEnvoyHeaders) state.headers.set("x-envoy-original-path", state.path);
   state.path = rewritten;
 }
 
+function rewriteHost(state: StreamState, action: RouteAction, host: string): void {
+  if (host === "" || host === state.authority) return;
+  if (action.appendXForwardedHost) state.headers.add("x-forwarded-host", state.authority);
+  state.setAuthority(host);
+}
+
 export function applyRequestMutations(stream: HttpStream): void {
-  const { state } = stream;
-  const target = {
-    headers: state.headers,
-    setAuthority: (value: string) => {
-      state.authority = value;
-      state.headers.set("host", value);
-    },
-  };
-  for (const mutation of inOrder(stream, "requestHeaders")) applyHeaderMutation(mutation, target, state);
+  applyInOrder(stream, "requestHeaders", stream.state);
 }
 
 export function applyResponseMutations(stream: HttpStream, headers: HeaderBlock): void {
-  const target = { headers };
-  for (const mutation of inOrder(stream, "responseHeaders")) applyHeaderMutation(mutation, target, stream.state);
+  applyInOrder(stream, "responseHeaders", { headers });
 }
 
-const NONE: readonly HeaderMutation[] = [];
-
-function inOrder(stream: HttpStream, kind: "requestHeaders" | "responseHeaders"): readonly HeaderMutation[] {
-  const { route, virtualHost, table, choice } = stream;
+function applyInOrder(stream: HttpStream, kind: "requestHeaders" | "responseHeaders", target: MutationTarget): void {
+  const { route, virtualHost, table, choice, state } = stream;
   const weighted = choice?.weighted?.[kind];
   const fromRoute = route?.[kind];
   const fromHost = virtualHost?.[kind];
   const fromTable = table?.[kind];
-  if (weighted === undefined && fromRoute === undefined && fromHost === undefined && fromTable === undefined)
-    return NONE;
-  const list = [weighted, fromRoute, fromHost, fromTable].filter((mutation) => mutation !== undefined);
-  return table?.mostSpecificMutationsWin === true ? list.reverse() : list;
+  if (table?.mostSpecificMutationsWin === true) {
+    if (fromTable !== undefined) applyHeaderMutation(fromTable, target, state);
+    if (fromHost !== undefined) applyHeaderMutation(fromHost, target, state);
+    if (fromRoute !== undefined) applyHeaderMutation(fromRoute, target, state);
+    if (weighted !== undefined) applyHeaderMutation(weighted, target, state);
+    return;
+  }
+  if (weighted !== undefined) applyHeaderMutation(weighted, target, state);
+  if (fromRoute !== undefined) applyHeaderMutation(fromRoute, target, state);
+  if (fromHost !== undefined) applyHeaderMutation(fromHost, target, state);
+  if (fromTable !== undefined) applyHeaderMutation(fromTable, target, state);
 }
 
 /** The headers that every response gets from the connection manager and the router. */

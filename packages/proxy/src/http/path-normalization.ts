@@ -14,6 +14,14 @@ export type NormalizedPath =
   | { readonly kind: "redirect"; readonly path: string }
   | { readonly kind: "rejected" };
 
+/** What normalisation could change, were it wholly on: `%`, backslash, NUL, `//`, a segment that begins with a dot. */
+const SUSPICIOUS = /[%\\\0]|\/[./]/;
+
+/** hot: true for nearly every path, which normalizePath() would give back as it is. */
+export function isPlainPath(path: string): boolean {
+  return path.startsWith("/") && !SUSPICIOUS.test(path);
+}
+
 export function normalizePath(path: string, options: PathOptions): NormalizedPath {
   const mark = path.indexOf("?");
   let pathname = mark === -1 ? path : path.slice(0, mark);

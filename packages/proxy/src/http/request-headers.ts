@@ -7,7 +7,7 @@ import { type HeaderBlock, removeHopByHop } from "@argyle/codec";
 import type { HcmConfig } from "../config/hcm-config.ts";
 import { LOCAL_REPLY, type LocalReply } from "../local-reply.ts";
 import type { DownstreamFacts } from "./downstream-facts.ts";
-import { normalizePath } from "./path-normalization.ts";
+import { isPlainPath, normalizePath } from "./path-normalization.ts";
 import type { StreamState } from "./stream-state.ts";
 
 /** Only the mesh itself may send these: from outside they are removed. */
@@ -89,7 +89,7 @@ function resolveTarget(state: StreamState, config: HcmConfig): LocalReply | unde
     }
   }
   if (state.path.includes("#")) return LOCAL_REPLY.pathFragment;
-  if (state.path === "*") return undefined;
+  if (state.path === "*" || isPlainPath(state.path)) return undefined;
   const normalized = normalizePath(state.path, config.path);
   switch (normalized.kind) {
     case "path":
@@ -130,8 +130,13 @@ function resolveRemote(state: StreamState, config: HcmConfig): void {
     state.isInternal = forwarded !== undefined && !forwarded.includes(",") && isInternal(config, forwarded.trim());
     if (!headers.has("x-forwarded-proto")) headers.set("x-forwarded-proto", isTls ? "https" : "http");
   }
-  const proto = headers.get("x-forwarded-proto")?.toLowerCase();
-  state.scheme = proto === "https" || proto === "http" ? proto : isTls ? "https" : "http";
+  state.scheme = schemeOf(headers.get("x-forwarded-proto"), isTls);
+}
+
+function schemeOf(proto: string | undefined, isTls: boolean): "http" | "https" {
+  if (proto === "http" || proto === "https") return proto;
+  const lower = proto?.toLowerCase();
+  return lower === "http" || lower === "https" ? lower : isTls ? "https" : "http";
 }
 
 function isInternal(config: HcmConfig, ip: string): boolean {
@@ -149,12 +154,6 @@ function cleanTrusted(state: StreamState, config: HcmConfig): void {
     headers.set("x-envoy-internal", "true");
     return;
   }
-  // hot: one pass finds out that there is nothing to clean, which is the rule.
-  let hasEnvoyHeaders = false;
-  headers.forEach((name) => {
-    if (name.startsWith("x-envoy-")) hasEnvoyHeaders = true;
-  });
-  if (!hasEnvoyHeaders) return;
   for (const name of INTERNAL_ONLY) headers.remove(name);
   if (config.useRemoteAddress) for (const name of EDGE_ONLY) headers.remove(name);
 }

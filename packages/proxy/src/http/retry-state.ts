@@ -7,58 +7,93 @@ import type { RequestView } from "../config/header-matcher.ts";
 import type { RetryPolicy } from "../config/retry-policy.ts";
 import type { ResetReason } from "../local-reply.ts";
 
-export interface RetryState {
-  readonly policy: RetryPolicy;
-  readonly remaining: number;
-  wantsStatus(head: ResponseHead, request: RequestView): boolean;
-  wantsReset(reason: ResetReason, isRequestStarted: boolean): boolean;
-  take(): void;
-  /** Milliseconds before the attempt that take() booked. */
-  delayMs(random: () => number): number;
+/** The conditions of retry_on as flags. */
+interface RetryConditions {
+  readonly is5xx: boolean;
+  readonly isGatewayError: boolean;
+  readonly isReset: boolean;
+  readonly isResetBeforeRequest: boolean;
+  readonly isConnectFailure: boolean;
+  readonly isRetriable4xx: boolean;
+  readonly isRateLimited: boolean;
+  readonly hasStatusCodes: boolean;
+  readonly hasHeaders: boolean;
 }
+
+// hot: a policy lives as long as its route table, a request only looks its flags up.
+const ofPolicy = new WeakMap<RetryPolicy, RetryConditions>();
 
 export function createRetryState(policy: RetryPolicy, request: RequestView): RetryState | undefined {
   const { headers } = request;
   const asked = headers.get("x-envoy-retry-on");
-  const on = asked === undefined ? policy.on : new Set([...policy.on, ...asked.split(",").map((s) => s.trim())]);
-  if (on.size === 0 || policy.retriableRequestHeaders.some((test) => !test(request))) return undefined;
-  const wanted = Number(headers.get("x-envoy-max-retries") ?? Number.NaN);
-  let remaining = Number.isInteger(wanted) && wanted >= 0 ? wanted : policy.numRetries;
-  let attempts = 0;
-  return {
-    policy,
-    get remaining() {
-      return remaining;
-    },
-    wantsStatus(head, view) {
-      const { status } = head;
-      if (head.headers.has("x-envoy-ratelimited")) return on.has("envoy-ratelimited");
-      if (status >= 500 && on.has("5xx")) return true;
-      if (status >= 502 && status <= 504 && on.has("gateway-error")) return true;
-      if (status === 409 && on.has("retriable-4xx")) return true;
-      if (on.has("retriable-status-codes") && policy.statusCodes.has(status)) return true;
-      if (!on.has("retriable-headers")) return false;
-      const response = { ...viewOf(view), headers: head.headers };
-      return policy.retriableHeaders.some((test) => test(response));
-    },
-    wantsReset(reason, isRequestStarted) {
-      if (reason.kind === "overflow") return false;
-      if (on.has("5xx") || on.has("gateway-error") || on.has("reset")) return true;
-      const isConnect = reason.kind === "connect-failure" || reason.kind === "connect-timeout";
-      if (on.has("connect-failure") && isConnect) return true;
-      return on.has("reset-before-request") && !isRequestStarted;
-    },
-    take() {
-      remaining -= 1;
-      attempts += 1;
-    },
-    delayMs(random) {
-      return random() * Math.min(policy.backoffMs * 2 ** (attempts - 1), policy.maxBackoffMs);
-    },
-  };
+  if (policy.on.size === 0 && asked === undefined) return undefined;
+  for (const test of policy.retriableRequestHeaders) if (!test(request)) return undefined;
+  let conditions = asked === undefined ? ofPolicy.get(policy) : undefined;
+  if (conditions === undefined) {
+    conditions = conditionsOf(policy.on, asked?.split(",").map((part) => part.trim()) ?? []);
+    if (asked === undefined) ofPolicy.set(policy, conditions);
+  }
+  const wanted = headers.get("x-envoy-max-retries");
+  const count = wanted === undefined ? -1 : Number(wanted);
+  return new RetryState(policy, conditions, Number.isInteger(count) && count >= 0 ? count : policy.numRetries);
 }
 
-function viewOf(view: RequestView): RequestView {
-  const { method, path, authority, scheme, headers } = view;
-  return { method, path, authority, scheme, headers };
+export class RetryState {
+  readonly policy: RetryPolicy;
+  remaining: number;
+  readonly #on: RetryConditions;
+  #attempts = 0;
+
+  constructor(policy: RetryPolicy, on: RetryConditions, retries: number) {
+    this.policy = policy;
+    this.#on = on;
+    this.remaining = retries;
+  }
+
+  wantsStatus(head: ResponseHead, view: RequestView): boolean {
+    const { status, headers } = head;
+    const on = this.#on;
+    if (headers.has("x-envoy-ratelimited")) return on.isRateLimited;
+    if (status >= 500 && on.is5xx) return true;
+    if (status >= 502 && status <= 504 && on.isGatewayError) return true;
+    if (status === 409 && on.isRetriable4xx) return true;
+    if (on.hasStatusCodes && this.policy.statusCodes.has(status)) return true;
+    if (!on.hasHeaders) return false;
+    const { method, path, authority, scheme } = view;
+    return this.policy.retriableHeaders.some((test) => test({ method, path, authority, scheme, headers }));
+  }
+
+  wantsReset(reason: ResetReason, isRequestStarted: boolean): boolean {
+    const on = this.#on;
+    if (reason.kind === "overflow") return false;
+    if (on.is5xx || on.isGatewayError || on.isReset) return true;
+    if (on.isConnectFailure && (reason.kind === "connect-failure" || reason.kind === "connect-timeout")) return true;
+    return on.isResetBeforeRequest && !isRequestStarted;
+  }
+
+  take(): void {
+    this.remaining -= 1;
+    this.#attempts += 1;
+  }
+
+  /** Milliseconds before the attempt that take() booked. */
+  delayMs(random: () => number): number {
+    const { backoffMs, maxBackoffMs } = this.policy;
+    return random() * Math.min(backoffMs * 2 ** (this.#attempts - 1), maxBackoffMs);
+  }
+}
+
+function conditionsOf(configured: ReadonlySet<string>, asked: readonly string[]): RetryConditions {
+  const has = (name: string) => configured.has(name) || asked.includes(name);
+  return {
+    is5xx: has("5xx"),
+    isGatewayError: has("gateway-error"),
+    isReset: has("reset"),
+    isResetBeforeRequest: has("reset-before-request"),
+    isConnectFailure: has("connect-failure"),
+    isRetriable4xx: has("retriable-4xx"),
+    isRateLimited: has("envoy-ratelimited"),
+    hasStatusCodes: has("retriable-status-codes"),
+    hasHeaders: has("retriable-headers"),
+  };
 }

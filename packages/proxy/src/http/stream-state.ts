@@ -90,6 +90,12 @@ export class StreamState implements StreamRecord, RequestView {
     return this.downstream.tls?.cipher;
   }
 
+  /** Where a header mutation of `host` goes. */
+  setAuthority(value: string): void {
+    this.authority = value;
+    this.headers.set("host", value);
+  }
+
   addFlag(flag: string): void {
     if (this.responseFlags === "-") this.responseFlags = flag;
     else if (!this.responseFlags.split(",").includes(flag)) this.responseFlags += `,${flag}`;

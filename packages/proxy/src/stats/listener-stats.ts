@@ -8,6 +8,7 @@ export interface ListenerStats {
   readonly sslHandshake: Counter;
   readonly sslFailure: Counter;
   readonly preCxTimeout: Counter;
+  readonly proxyProtocolError: Counter;
 }
 
 export function createListenerStats(registry: Registry, address: string): ListenerStats {
@@ -23,6 +24,7 @@ export function createListenerStats(registry: Registry, address: string): Listen
     noFilterChain: registry.counter(options("no_filter_chain_match")).cell(name),
     sslHandshake: registry.counter(options("ssl.handshake")).cell(name),
     sslFailure: registry.counter(options("ssl.connection_error")).cell(name),
+    proxyProtocolError: registry.counter(options("downstream_cx_proxy_proto_error")).cell(name),
     preCxTimeout: registry.counter(options("downstream_pre_cx_timeout")).cell(name),
   };
 }

@@ -29,6 +29,10 @@ export interface ClusterStats {
   readonly rqTxReset: Counter;
   readonly rqCompleted: Counter;
   readonly rqTime: Histogram;
+  /** DNS. */
+  readonly updateAttempt: Counter;
+  readonly updateSuccess: Counter;
+  readonly updateFailure: Counter;
   readonly membershipTotal: Gauge;
   readonly membershipHealthy: Gauge;
   readonly ejectionsActive: Gauge;
@@ -110,6 +114,9 @@ export function createClusterStats(registry: Registry, cluster: string): Cluster
     rqTxReset: counter("upstream_rq_tx_reset"),
     rqCompleted: counter("upstream_rq_completed"),
     rqTime: time.cell(cluster),
+    updateAttempt: counter("update_attempt"),
+    updateSuccess: counter("update_success"),
+    updateFailure: counter("update_failure"),
     membershipTotal: gauge("membership_total"),
     membershipHealthy: gauge("membership_healthy"),
     ejectionsActive: gauge("outlier_detection.ejections_active"),

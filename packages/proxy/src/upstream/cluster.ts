@@ -30,6 +30,7 @@ export interface ClusterDeps {
   readonly random: () => number;
   /** Addresses of a name, for STRICT_DNS. */
   readonly resolveName: (name: string) => Promise<readonly string[]>;
+  readonly onDnsFailure: (cluster: string, name: string, error: unknown) => void;
   readonly onWarm: () => void;
 }
 
@@ -69,6 +70,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
   readonly #subsets = new Map<string, Balancer<Host>>();
   readonly #originalDst = new Map<string, Host>();
   readonly #dnsTimer: WheelEntry;
+  readonly #unresolved = new Set<string>();
   #balancer: Balancer<Host> = { pick: () => undefined };
   #isClosed = false;
 
@@ -259,12 +261,28 @@ export class Cluster implements ClusterUsage, TimerOwner {
     }
   }
 
+  /** A failure is told once, until the name is found again; meanwhile the statistics count. */
+  async #lookUp(name: string): Promise<readonly string[] | undefined> {
+    this.stats.updateAttempt.add(1);
+    try {
+      const found = await this.#deps.resolveName(name);
+      this.stats.updateSuccess.add(1);
+      this.#unresolved.delete(name);
+      return found;
+    } catch (error) {
+      this.stats.updateFailure.add(1);
+      if (!this.#unresolved.has(name)) this.#deps.onDnsFailure(this.config.name, name, error);
+      this.#unresolved.add(name);
+      return undefined;
+    }
+  }
+
   #resolve(): void {
     const endpoints = this.config.endpoints?.endpoints ?? [];
     const lookups = endpoints.map(async (endpoint): Promise<readonly EndpointConfig[]> => {
       const { address } = endpoint;
       if (address.kind !== "ip" || isIP(address.ip) !== 0) return [endpoint];
-      const found = await this.#deps.resolveName(address.ip).catch(() => undefined);
+      const found = await this.#lookUp(address.ip);
       // A failed look-up keeps what was known.
       if (found === undefined)
         return this.hosts

@@ -3,9 +3,8 @@
  * relayed to istiod by the pod network's dialer. The bytes stay TLS end to end.
  */
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeError, type Logger } from "@argyle/core";
 import { type PodNetwork, relay } from "@argyle/pod-network";
@@ -18,8 +17,10 @@ export interface IstiodConnector {
 
 const DIAL_TIMEOUT_MS = 5000;
 
-export function createIstiodConnector(network: PodNetwork, log: Logger): IstiodConnector {
-  const directory = mkdtempSync(join(tmpdir(), "agx-"));
+/** `directory` is ours alone: what a worker that died left there is removed. */
+export function createIstiodConnector(network: PodNetwork, log: Logger, directory: string): IstiodConnector {
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
   const targets = new Map<string, Promise<string>>();
   const servers: Server[] = [];
   const open = (address: string, namespace: string): Promise<string> => {

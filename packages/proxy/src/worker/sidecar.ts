@@ -146,8 +146,7 @@ export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promis
       for (const server of servers) server.close();
       proxy.listeners.drain();
       const deadline = clock.monotonic() + maxMs;
-      const busy = () => [...proxy.listeners.active.values()].some((listener) => listener.connections > 0);
-      while (busy() && clock.monotonic() < deadline)
+      while (proxy.listeners.connections > 0 && clock.monotonic() < deadline)
         await new Promise<void>((resolve) => clock.after(50, resolve, { unref: true }));
     },
     close,

@@ -1,0 +1,24 @@
+/** What a local reply looks like on the wire: status, headers and body; gRPC clients get theirs as grpc-status. */
+import { createHeaderBlock, type HeaderBlock } from "@argyle/codec";
+import { grpcStatusOf, type LocalReply } from "../local-reply.ts";
+
+export interface LocalResponse {
+  readonly status: number;
+  readonly headers: HeaderBlock;
+  readonly body: Buffer;
+}
+
+const NO_BODY = Buffer.alloc(0);
+
+export function buildLocalResponse(reply: LocalReply, request: HeaderBlock): LocalResponse {
+  const headers = createHeaderBlock(reply.headers ?? []);
+  if (request.get("content-type")?.startsWith("application/grpc") === true) {
+    headers.set("content-type", "application/grpc");
+    headers.set("grpc-status", String(grpcStatusOf(reply.status)));
+    if (reply.body !== "") headers.set("grpc-message", encodeURIComponent(reply.body).replace(/%20/g, " "));
+    return { status: 200, headers, body: NO_BODY };
+  }
+  if (reply.body === "") return { status: reply.status, headers, body: NO_BODY };
+  headers.set("content-type", "text/plain");
+  return { status: reply.status, headers, body: Buffer.from(reply.body, "latin1") };
+}
