@@ -1,6 +1,5 @@
 /**
  * Peers that we did not write, where they are installed (Debian nghttp2-client; h2spec from its releases): skipped aloud otherwise.
- * By hand against a server that stays: HTTP2_SERVE=8081 node scripts/test.mjs codec/test/http2-peers, then `h2spec -p 8081 generic http2 hpack`.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -15,12 +14,12 @@ import { serveHttp2 } from "./http2-echo-server.ts";
 const run = promisify(execFile);
 
 function isInstalled(program: string): boolean {
-  return (process.env["PATH"] ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
+  return (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
 async function listen(t: TestContext): Promise<number> {
   const server = serveHttp2();
-  server.listen(Number(process.env["HTTP2_SERVE"] ?? 0), "127.0.0.1");
+  server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => server.close());
   return (server.address() as AddressInfo).port;
@@ -59,11 +58,4 @@ test("h2spec: generic, http2 and hpack pass", { skip: skipOf("h2spec") }, async 
   const port = await listen(t);
   const { stdout } = await run("h2spec", ["-h", "127.0.0.1", "-p", `${port}`, "generic", "http2", "hpack"]);
   assert.match(stdout, / 0 failed/);
-});
-
-test("stays for peers by hand", {
-  skip: process.env["HTTP2_SERVE"] === undefined ? "HTTP2_SERVE is not set" : false,
-}, async (t) => {
-  await listen(t);
-  await once(process, "SIGINT");
 });

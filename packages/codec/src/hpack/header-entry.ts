@@ -102,7 +102,7 @@ export function fieldRole(name: string): number {
 const VALID_NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const INVALID_CHARACTER = /[^\t\x20-\x7e\x80-\xff]/;
 
-export function isFieldValue(value: string): boolean {
+function isFieldValue(value: string): boolean {
   const first = value.charCodeAt(0);
   const last = value.charCodeAt(value.length - 1);
   if (first <= 0x20 || last <= 0x20) return false;

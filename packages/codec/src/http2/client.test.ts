@@ -155,6 +155,22 @@ test("a request is written without what belongs to HTTP/1, its host as :authorit
   ]);
 });
 
+test("a head from HTTP/1 keeps its length, and gets none when it had none", () => {
+  const client = createClient();
+  const read = createWireReader();
+  read(client.takeOutput());
+  const post = { ...get, method: "POST" };
+  client.sendRequest({ ...post, framing: "chunked", contentLength: 0 }, false);
+  client.sendRequest({ ...post, framing: "length", contentLength: 7 }, false);
+  client.sendRequest({ ...post, headers: createHeaderBlock([["content-length", "7"]]), contentLength: 7 }, false);
+  const start = ":method=POST :scheme=http :authority=a :path=/";
+  assert.deepEqual(read(client.takeOutput()), [
+    `HEADERS 1 ${start}`,
+    `HEADERS 3 ${start} content-length=7`,
+    `HEADERS 5 ${start} content-length=7`,
+  ]);
+});
+
 test("line ends in a target are refused", () => {
   const client = createClient();
   assert.throws(() => client.sendRequest({ ...get, target: "/a\r\nx: y" }, true), { code: "codec.header.invalid" });

@@ -17,7 +17,7 @@ import {
 } from "./options.ts";
 import { Http2Stream } from "./stream.ts";
 
-export type Role = "server" | "client";
+type Role = "server" | "client";
 
 /** Streams we reset whose frames may still be under way; older ones are treated as closed by the peer. */
 const MAX_REMEMBERED_RESETS = 512;

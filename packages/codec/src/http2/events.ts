@@ -6,7 +6,7 @@
  * 1xx responses come before the head as `informational`. Any split of the same bytes gives the same events (body pieces joined).
  */
 import type { HeaderBlock } from "../headers/header-block.ts";
-import type { RequestHead, ResponseHead } from "../http1/events.ts";
+import type { Framing, RequestHead, ResponseHead } from "../http1/events.ts";
 
 /** framing: "none" (ended with the head), "length" (content-length), "chunked" (length not known), "tunnel" (CONNECT). */
 export interface Http2RequestHead extends RequestHead {
@@ -136,12 +136,15 @@ export interface Http2OutgoingRequest {
   readonly target: string;
   readonly protocol?: string;
   readonly headers: HeaderBlock;
-  /** Adds content-length where the headers have none. */
+  /** Where the headers have no content-length, it is added: when framing is "length", or left out. */
   readonly contentLength?: number;
+  readonly framing?: Framing;
 }
 
+/** An HTTP/1 response head fits as it is. */
 export interface Http2OutgoingResponse {
   readonly status: number;
   readonly headers: HeaderBlock;
   readonly contentLength?: number;
+  readonly framing?: Framing;
 }

@@ -57,7 +57,7 @@ export class Sender<H> {
       if (head.protocol !== undefined) encoder.field(":protocol", head.protocol, out);
     }
     this.writeFields(headers, true);
-    this.writeLength(headers, head.contentLength);
+    this.writeLength(head);
     this.endHead(stream, offset, isEnd);
     return id;
   }
@@ -77,7 +77,7 @@ export class Sender<H> {
       state.writer.endBlock(offset, streamId, false, MAX_FRAME_SIZE);
       return;
     }
-    this.writeLength(head.headers, head.contentLength);
+    this.writeLength(head);
     this.endHead(stream, offset, isEnd);
   }
 
@@ -160,9 +160,11 @@ export class Sender<H> {
     });
   }
 
-  private writeLength(headers: HeaderBlock, contentLength: number | undefined): void {
-    if (contentLength === undefined || headers.has("content-length")) return;
-    this.state.writer.encoder.field("content-length", String(contentLength), this.state.writer.out);
+  private writeLength(head: Http2OutgoingRequest | Http2OutgoingResponse): void {
+    const { contentLength, framing, headers } = head;
+    if (contentLength === undefined || (framing !== undefined && framing !== "length")) return;
+    if (!headers.has("content-length"))
+      this.state.writer.encoder.field("content-length", String(contentLength), this.state.writer.out);
   }
 }
 
