@@ -122,7 +122,7 @@ describe("exec and programs that are not Node", { skip: withoutKubectl || withou
   test("exit codes pass through, stdin and stderr too", async () => {
     assert.equal((await exec("sh", "-c", "exit 7")).code, 7);
     const missing = await exec("no-such-program");
-    assert.equal(missing.code, 127);
+    assert.equal(missing.code, 127, missing.stderr);
     const piped = await cluster.tryKubectl(
       [...SHOP, "exec", "-i", "deploy/front-end", "-c", "front-end", "--", "sh", "-c", "cat; echo oops >&2"],
       { input: "from stdin" },

@@ -12,10 +12,12 @@ import { type ContainerProbes, startContainerProbes } from "./container-probes.t
 import { type ContainerRecord, onExited, onStarted, onStartFailed, onStarting } from "./container-record.ts";
 import type { KubeletContext, PodEvents } from "./context.ts";
 import { allContainers } from "./decide.ts";
+import { createHostProgramEvents } from "./host-program-events.ts";
 import type { PodPaths } from "./pod-paths.ts";
 import { containerID } from "./pod-status.ts";
 import { type ProbeContext, runProbe } from "./probe-actions.ts";
 import { containerEnvironment, programEnvironment } from "./proxy-environment.ts";
+import { createProxyLife } from "./proxy-life.ts";
 import type { ProxyState } from "./proxy-runner.ts";
 import { runCommand } from "./run-command.ts";
 import type { PodVolumes } from "./volumes.ts";
@@ -67,7 +69,6 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
   const endings = new Map<string, Ending>();
   const exitReasons = new Map<string, string>();
   let isStopped = false;
-  let hasToldNotCaptured = false;
 
   const refOf = (name: string) => ({ uid, container: name, restart: record(name).restartCount });
   const find = (name: string) => allContainers(deps.pod()).find((container) => container.name === name);
@@ -173,14 +174,14 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
         const args = container.args ?? [];
         context.proxies.start({ podIP, podUid: uid, containerName: container.name, args, env, rootfs, log: proxyLog });
         events("Normal", "Created", `Created container: ${container.name}`, container);
-        onProxyState(context.proxies.state(podIP));
+        proxy.onState(context.proxies.state(podIP));
         return;
       }
       touch(log);
       const wrapped = isNode
         ? argv
         : (context.mountNamespace?.wrap(argv, cwd, mounts, paths.container(container.name)) ?? argv);
-      if (!isNode) warnOfHostProgram(container, mounts.length > 0 && context.mountNamespace === undefined);
+      if (!isNode) hostPrograms.onStart(container, mounts.length > 0 && context.mountNamespace === undefined);
       const full = await containerEnvironment(proxyInputs(planned.value, isNode), clock);
       const spec = { argv: wrapped, env: full, cwd, log, podDir };
       const process = await context.processes.start(refOf(container.name), spec);
@@ -195,21 +196,6 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
       events("Warning", "Failed", `Error: ${message}`, container);
       change(container.name, (r) => onStartFailed(r, "RunContainerError", message, clock.now()));
     }
-  };
-
-  const warnOfHostProgram = (container: Container, hidesMounts: boolean) => {
-    if (!hasToldNotCaptured) {
-      hasToldNotCaptured = true;
-      events("Normal", "NotCaptured", notCapturedMessage(container.name), container);
-    }
-    if (!hidesMounts) return;
-    const list = (container.volumeMounts ?? []).map((mount) => mount.mountPath).join(", ");
-    events(
-      "Warning",
-      "VolumesNotVisible",
-      `this host permits no mount namespaces: ${container.name} will not see ${list}`,
-      container,
-    );
   };
 
   const signal = (container: Container, name: "SIGTERM" | "SIGKILL") => {
@@ -267,33 +253,14 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
   };
   const isProxyName = (name: string) => proxyContainer()?.name === name;
 
-  /** See the table in proxy-runner.ts: no state = not hosted, another pid = the worker was restarted. */
-  const onProxyState = (state: ProxyState | undefined) => {
-    const container = proxyContainer();
-    if (container === undefined || isStopped) return;
-    const { phase } = record(container.name);
-    const now = clock.now();
-    if (state === undefined) {
-      if (phase.kind !== "running") return;
-      onEnded(container.name);
-      change(container.name, (r) => onExited(r, { code: 0, signal: null, at: now }, containerID(deps.pod(), r)));
-      return;
-    }
-    if (state.state !== "running") return;
-    const startTime = String(state.since ?? "");
-    if (phase.kind === "running" && phase.pid !== state.pid) {
-      const exit = { code: 137, signal: null, at: now, message: "the proxy worker ended and was started again" };
-      onEnded(container.name);
-      change(container.name, (r) => {
-        const ended = onExited(r, exit, containerID(deps.pod(), r));
-        return onStarting({ ...ended, nextDelayMs: 0 }, r.image ?? "", r.imageID ?? "");
-      });
-    }
-    if (record(container.name).phase.kind !== "starting") return;
-    change(container.name, (r) => onStarted(r, state.pid, startTime, now));
-    events("Normal", "Started", `Started container ${container.name}`, container);
-    onRunning(container);
-  };
+  const hostPrograms = createHostProgramEvents(events);
+  const proxy = createProxyLife({
+    ...deps,
+    container: proxyContainer,
+    isStopped: () => isStopped,
+    onRunning,
+    onEnded,
+  });
 
   return {
     isProxy,
@@ -303,23 +270,8 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
     kill,
     onRunning,
     onEnded,
-    onProxyState,
-    adoptProxy(name) {
-      const container = find(name);
-      const state = context.proxies.state(podIP);
-      const { phase } = record(name);
-      if (container === undefined) return;
-      if (state !== undefined && phase.kind === "running" && phase.pid === state.pid) onRunning(container);
-      else if (state !== undefined) onProxyState(state);
-      // Nobody hosts it: ask again. It becomes running when the worker says so.
-      else
-        change(name, (r) => ({
-          ...r,
-          phase: { kind: "waiting", reason: "PodInitializing" },
-          ready: false,
-          notBefore: 0,
-        }));
-    },
+    onProxyState: proxy.onState,
+    adoptProxy: proxy.adopt,
     async killAll(records) {
       for (const { name, phase } of records) {
         onEndedQuietly(name);
@@ -356,13 +308,6 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
     endings.get(name)?.timer?.cancel();
     endings.delete(name);
   }
-}
-
-function notCapturedMessage(name: string): string {
-  return (
-    `container ${name} is not a Node.js program: its HTTP(S) reaches the mesh by http_proxy, which most clients honour, but raw TCP connections are not ` +
-    "captured and find no address of the cluster. For those open a CONNECT tunnel to $http_proxy (curl telnet://HOST:PORT, socat PROXY:…), or use a Node.js program"
-  );
 }
 
 /** The log exists from the start, so that `kubectl logs -f` finds it. */

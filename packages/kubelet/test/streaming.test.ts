@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { createServer } from "node:net";
@@ -112,6 +113,26 @@ test("exec of what is not there says so, and a container that does not run is re
   await assert.rejects(execOverWebSocket(s, `/exec/ns/q/b?${query(OUT, ["true"])}`, undefined), /404/);
 });
 
+test("in an image that is named for its tool, a first word that is no program is the tool's argument", async (t) => {
+  const certificates = await makeCertificates();
+  const entry = { id: "tool", names: ["tool"], directory: "images/tool", bin: ["tool"] };
+  const h = await startHarness(t, [entry]);
+  mkdirSync(join(h.dir, "dist/images/tool/bin"), { recursive: true });
+  writeFileSync(join(h.dir, "dist/images/tool/bin/tool.cjs"), "console.log(process.argv.slice(2).join())");
+  const { port } = await h.start({ ...certificates.server, clientCa: certificates.ca });
+  h.apply({ containers: [{ ...SH, image: "tool" }] });
+  await eventually("running", () => assert.equal(h.pod()?.status?.phase, "Running"));
+  const s = { h, port, tls: { ca: certificates.ca, ...certificates.client } };
+  for (const { command, want } of [
+    { command: ["load", "-c", "1"], want: "load,-c,1\n" },
+    { command: ["/usr/bin/tool", "load"], want: "load\n" },
+    { command: ["echo", "load"], want: "load\n" },
+  ]) {
+    const outcome = await execOverWebSocket(s, `/exec/ns/p/a?${query(OUT, command)}`, undefined);
+    assert.equal(outcome.stdout, want);
+  }
+});
+
 test("a process ends when its client goes away", async (t) => {
   const s = await serve(t);
   const path = `/exec/ns/p/a?${query(OUT, ["sh", "-c", "echo $$; exec sleep 100"])}`;
@@ -127,7 +148,6 @@ test("attach shows the live output until the container ends", async (t) => {
   const s = await serve(t);
   const outcome = execOverWebSocket(s, "/attach/ns/p/a?output=1", undefined, () => {
     setTimeout(async () => {
-      const { writeFileSync } = await import("node:fs");
       writeFileSync(join(s.h.stateDir, "pods", s.h.pod()?.metadata.uid ?? "", "a/go"), "");
     }, 150);
   });

@@ -1,6 +1,7 @@
 /**
- * What the streaming requests mean for this node's pods. exec follows the rules of container-plan.ts for the program's environment; a first word that is no
- * executable is taken as arguments of the container's own program (`exec POD -- load …` where kubectl has dropped `fortio`): our extension.
+ * What the streaming requests mean for this node's pods. exec follows the rules of container-plan.ts for the program's environment. Our extension: in an
+ * image that is named for one of its tools (fortio), a first word that is no executable is taken as that tool's argument (`exec POD /usr/bin/fortio -- load …`,
+ * where kubectl drops what is before the dashes).
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { join } from "node:path";
@@ -73,15 +74,17 @@ function exec(worker: PodWorker, target: StreamTarget, session: RemoteSession, c
     }
   }
   const inputs = { entry: plan.image.entry, distDir: context.options.imageIndex.distDir, nodePath: context.nodePath };
-  const program = resolveProgram(command, inputs);
-  const isProgram = program.argv !== command || isExecutable(command[0] ?? "", plan.env.PATH ?? "", plan.cwd);
-  const ownProgram = plan.image.entry.main;
-  const isOwnProgram = !isProgram && ownProgram !== undefined;
-  const argv = isOwnProgram ? [context.nodePath, `${inputs.distDir}/${ownProgram}`, ...command] : program.argv;
+  const { entry } = plan.image;
+  const typed = resolveProgram(command, inputs);
+  const isForTool =
+    entry.bin?.includes(entry.id) === true &&
+    typed.argv === command &&
+    !isExecutable(command[0] ?? "", plan.env.PATH ?? "", plan.cwd);
+  const program = isForTool ? resolveProgram([entry.id, ...command], inputs) : typed;
   const { runDir } = context.options;
   const pod = worker.pod();
   const env = {
-    ...programEnvironment({ plan, isNode: program.isNode || isOwnProgram, pod, podIP: worker.podIP, runDir }),
+    ...programEnvironment({ plan, isNode: program.isNode, pod, podIP: worker.podIP, runDir }),
     PS1: `${pod.metadata.name} (host files) $ `,
     ENV: "",
     ARGYLE_RUN_DIR: runDir,
@@ -89,12 +92,12 @@ function exec(worker: PodWorker, target: StreamTarget, session: RemoteSession, c
   const needsMounts = !program.isNode && plan.mounts.length > 0;
   const wrapped = needsMounts
     ? (context.mountNamespace?.wrap(
-        argv,
+        program.argv,
         plan.cwd,
         plan.mounts,
         podPaths(context.options.stateDir, worker.uid).container(target.container),
-      ) ?? argv)
-    : argv;
+      ) ?? program.argv)
+    : program.argv;
   runExec(session, { argv: wrapped, env, cwd: plan.cwd }, context.options.clock);
 }
 
