@@ -19,6 +19,8 @@ export interface LoneInstance {
   argyle(...args: string[]): Promise<Outcome>;
   /** `argyle up` in the foreground, to be sent signals. */
   foreground(...args: string[]): Foreground;
+  /** Mounts a tmpfs of so many megabytes for the time of the test, or says why there can be none. */
+  mountSmallDisk(dir: string, megabytes: number): string | undefined;
   /** Fails when a process, socket or temporary file of the instance is left. */
   assertNothingLeft(): Promise<void>;
 }
@@ -54,6 +56,8 @@ export function createLoneInstance(
   const stateDir = join(states, "argyle");
   const argyle = (...args: string[]) => run(process.execPath, [CLI, ...args], { env });
 
+  const mounts: string[] = [];
+
   const assertNothingLeft = () =>
     eventually("nothing of the instance is left", () => {
       const processes = processesOf(stateDir);
@@ -68,6 +72,7 @@ export function createLoneInstance(
     try {
       await assertNothingLeft();
     } finally {
+      for (const dir of mounts) execFileSync("umount", [dir]);
       rmSync(home, { recursive: true, force: true });
     }
   });
@@ -78,19 +83,17 @@ export function createLoneInstance(
     foreground: (...args) =>
       follow(spawn(process.execPath, [CLI, "up", ...args], { env, stdio: ["ignore", "pipe", "pipe"] })),
     assertNothingLeft,
+    mountSmallDisk(dir, megabytes) {
+      try {
+        mkdirSync(dir, { recursive: true });
+        execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", dir], { stdio: "pipe" });
+      } catch {
+        return "mounting a tmpfs is not permitted here";
+      }
+      mounts.push(dir);
+      return undefined;
+    },
   };
-}
-
-/** A tmpfs of so many megabytes for the time of the test, or why there can be none. */
-export function mountSmallDisk(scope: Scope, dir: string, megabytes: number): string | undefined {
-  try {
-    mkdirSync(dir, { recursive: true });
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${megabytes}m`, "tmpfs", dir], { stdio: "pipe" });
-  } catch {
-    return "mounting a tmpfs is not permitted here";
-  }
-  scope.after(() => void execFileSync("umount", ["-l", dir]));
-  return undefined;
 }
 
 function follow(child: ChildProcess): Foreground {

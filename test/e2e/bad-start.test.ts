@@ -1,12 +1,23 @@
 /** What goes wrong around a start and an end: usage, ports, disks, damaged files, signals. Each gives one clear message, its exit code, and nothing half done. */
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { eventually } from "@argyle/testkit";
 import { spawn as spawnOnTerminal } from "@lydell/node-pty";
-import { CLI, createLoneInstance, type LoneInstance, mountSmallDisk, QUIET } from "../lone-instance.ts";
+import { CLI, createLoneInstance, type LoneInstance, QUIET } from "../lone-instance.ts";
 import { findKubectls, processesOf, ROOT, run, withoutKubectl } from "../mini-cluster.ts";
 
 const withoutInstance = [
@@ -156,14 +167,14 @@ test("the store: a torn tail is cut off; damage in the middle is an error with a
 
   const detached = await instance.argyle("up", "-d", ...QUIET);
   assert.equal(detached.code, 1);
-  assert.match(detached.stderr, /what runs is left for a look .*\n.*\.\/argyle down ends it/);
+  assert.match(detached.stderr, /what did start is left running for a look: .*\n.*\.\/argyle down ends it\n$/);
   assert.equal((await instance.argyle("down")).code, 0);
   assert.equal((await instance.argyle("up", "-d", "--fresh", ...QUIET)).code, 0);
 });
 
 test("a disk that is nearly full is refused", async (t) => {
   const instance = createLoneInstance(t);
-  const why = mountSmallDisk(t, instance.stateDir, 8);
+  const why = instance.mountSmallDisk(instance.stateDir, 8);
   if (why !== undefined) return t.skip(why);
   const { code, stderr } = await instance.argyle("up", "-d", ...QUIET);
   assert.equal(code, 1);
@@ -178,14 +189,14 @@ test("a disk that fills up later: the API refuses writes with a clear Status, ke
   skip: withoutKubectl,
 }, async (t) => {
   const instance = createLoneInstance(t);
-  const why = mountSmallDisk(t, instance.stateDir, 260);
+  const why = instance.mountSmallDisk(instance.stateDir, 260);
   if (why !== undefined) return t.skip(why);
   const started = await instance.argyle("up", "-d", ...QUIET);
   assert.equal(started.code, 0, started.stderr);
   const kubectl = kubectlOf(instance);
   assert.equal((await kubectl("create", "configmap", "before")).code, 0);
   const filler = join(instance.stateDir, "filler");
-  assert.throws(() => execFileSync("dd", ["if=/dev/zero", `of=${filler}`, "bs=4096"], { stdio: "pipe" }));
+  fillDisk(filler);
   const refused = await kubectl("create", "configmap", "full", `--from-literal=a=${"x".repeat(8192)}`);
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /no space left on the device that holds the store/);
@@ -200,7 +211,7 @@ test("a state directory that can't be written is named, with advice", async (t) 
   const instance = createLoneInstance(t);
   const states = String(instance.env.ARGYLE_STATE_DIR);
   if (process.getuid?.() === 0) {
-    const why = mountSmallDisk(t, states, 1);
+    const why = instance.mountSmallDisk(states, 1);
     if (why !== undefined) return t.skip(why);
     execFileSync("mount", ["-o", "remount,ro", states]);
   } else {
@@ -232,7 +243,9 @@ for (const { name, options } of homes) {
     assert.equal((await kubectl("run", "greeter", ...flags)).code, 0);
     const ready = await kubectl("wait", "--for=condition=Ready", "pod/greeter", "--timeout=10s");
     assert.equal(ready.code, 0, ready.stderr);
-    assert.equal((await kubectl("logs", "greeter")).stdout, "hello\n");
+    await eventually("the log is there", async () =>
+      assert.equal((await kubectl("logs", "greeter")).stdout, "hello\n"),
+    );
     const kubeconfig = await instance.argyle("kubeconfig");
     assert.equal(kubeconfig.stdout, `${join(instance.stateDir, "kubeconfig")}\n`);
   });
@@ -269,7 +282,7 @@ for (const delayMs of [60, 90, 120, 160, 220, 300]) {
 
 test("Ctrl-C on a real terminal: the terminal is as before", { skip: process.platform === "win32" }, async (t) => {
   const instance = createLoneInstance(t);
-  const script = `stty -g; '${process.execPath}' '${CLI}' up ${QUIET.join(" ")}; echo "code $?"; stty -g`;
+  const script = `trap : INT; stty -g; '${process.execPath}' '${CLI}' up ${QUIET.join(" ")}; echo "code $?"; stty -g`;
   const terminal = spawnOnTerminal("/bin/sh", ["-c", script], {
     env: instance.env as Record<string, string>,
     cols: 120,
@@ -284,6 +297,22 @@ test("Ctrl-C on a real terminal: the terminal is as before", { skip: process.pla
   const settings = output.split(/\r?\n/).filter((line) => /^[0-9a-f]+(:[0-9a-f]+){5,}$/.test(line.trim()));
   assert.equal(settings.length, 2, output);
   assert.equal(settings[0], settings[1]);
+  await instance.assertNothingLeft();
+});
+
+test("closing the terminal ends everything", async (t) => {
+  const instance = createLoneInstance(t);
+  const options = { env: instance.env as Record<string, string>, cols: 120 };
+  const terminal = spawnOnTerminal(process.execPath, [CLI, "up", ...QUIET], options);
+  let output = "";
+  const isUp = new Promise<void>((resolve) => {
+    terminal.onData((text) => {
+      output += text;
+      if (/Ctrl-C stops everything/.test(output)) resolve();
+    });
+  });
+  await isUp;
+  terminal.kill("SIGHUP");
   await instance.assertNothingLeft();
 });
 
@@ -350,6 +379,23 @@ function kubectlOf(instance: LoneInstance) {
   const program = findKubectls()[0]?.path ?? "kubectl";
   const env = { ...instance.env, KUBECONFIG: join(instance.stateDir, "kubeconfig") };
   return (...args: string[]) => run(program, args, { env });
+}
+
+/** Writes until there is no space left. */
+function fillDisk(path: string): void {
+  const fd = openSync(path, "w");
+  try {
+    for (const bytes of [Buffer.alloc(1024 * 1024), Buffer.alloc(512)]) {
+      assert.throws(
+        () => {
+          for (;;) writeSync(fd, bytes);
+        },
+        { code: "ENOSPC" },
+      );
+    }
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Holds a port on 127.0.0.1 for the time of the test; one that is held by somebody else already is as good. */

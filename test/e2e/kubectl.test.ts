@@ -351,7 +351,11 @@ function allVerbs(version: string, program: string): void {
 function outputOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     let text = "";
-    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk: Buffer) => void (text += chunk));
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        text += chunk;
+      });
+    }
     child.on("close", () => resolve(text));
   });
 }

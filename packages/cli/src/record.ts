@@ -43,7 +43,7 @@ export function parseRecord(text: string): InstanceRecord | undefined {
 }
 
 /** The run directory alone, which is enough to find what runs: records of other versions may differ in everything else. */
-export function parseRunDir(text: string): string | undefined {
+function parseRunDir(text: string): string | undefined {
   const { runDir } = parseFields(text);
   return typeof runDir === "string" ? runDir : undefined;
 }

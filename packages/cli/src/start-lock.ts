@@ -1,13 +1,13 @@
 /** One start of an instance at a time: a file with the pid of its holder. A lock whose process is gone is taken over. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { errnoOf, MeshError } from "@argyle/core";
 
 export const START_LOCK = "start.lock";
 
 /** Returns the release; throws `instance.locked` when another start holds it. */
 export function takeStartLock(instance: { readonly name: string; readonly stateDir: string }): () => void {
-  mkdirSync(instance.stateDir, { recursive: true, mode: 0o700 });
+  makeDirectory(instance.stateDir);
   const path = join(instance.stateDir, START_LOCK);
   for (let attempt = 0; ; attempt++) {
     try {
@@ -25,6 +25,18 @@ export function takeStartLock(instance: { readonly name: string; readonly stateD
       code: "instance.locked",
       advice: "wait for it, or end it and try again",
     });
+  }
+}
+
+/** Node reports ENOENT for a directory that can't be made on a read-only file system; what stands in the way is asked again. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    let existing = path;
+    while (!existsSync(existing)) existing = dirname(existing);
+    accessSync(existing, constants.W_OK);
+    throw error;
   }
 }
 

@@ -64,6 +64,7 @@ function supervisorLog(instance: Instance): string {
 function endChild(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
   return new Promise((resolve) => {
+    child.ref();
     child.once("exit", () => resolve());
     child.kill("SIGTERM");
   });

@@ -13,6 +13,7 @@ import type { MeshConfig } from "./model/mesh-config.ts";
 import type { MeshState } from "./model/mesh-state.ts";
 import type { ConfigChange, ConfigSource, ProxyNode, ResourceNames } from "./serve/config-source.ts";
 import type { TranslateContext } from "./translate/context.ts";
+import { isProxyless, proxylessCluster, proxylessListener, proxylessRoute } from "./translate/proxyless.ts";
 import * as translate from "./translate/translate.ts";
 
 export interface MeshConfigSource extends ConfigSource {
@@ -85,8 +86,30 @@ export function createConfigSource(collections: MeshCollections): MeshConfigSour
   const internOptional = (typeUrl: string, resource: EnvoyMessage | undefined) =>
     resource === undefined ? undefined : table.intern(typeUrl, resource);
 
+  /** A gRPC client asks for everything by name; "*" is the proxies' word. */
+  const computeProxyless = (context: TranslateContext, node: ProxyNode, typeUrl: string, name: string) => {
+    const slot = `${typeUrl}|${name}`;
+    const own = (make: () => EnvoyMessage | undefined) =>
+      remember(memoryOf(node).made, slot, dependencyKey(context.state, typeUrl), () => internOptional(typeUrl, make()));
+    switch (typeUrl) {
+      case LISTENER_TYPE:
+        return own(() => proxylessListener(context, name));
+      case ROUTE_TYPE:
+        return own(() => proxylessRoute(context, name));
+      case CLUSTER_TYPE: {
+        const cluster = clusters(context, node).get(name);
+        return cluster === undefined ? undefined : own(() => proxylessCluster(cluster as EnvoyMessage));
+      }
+      default:
+        return typeUrl === ENDPOINT_TYPE ? endpointsOf(context, name) : undefined;
+    }
+  };
+
   const compute = (node: ProxyNode, typeUrl: string, names: ResourceNames): Resources => {
     const context = translate.contextOf(collections.state(), node);
+    if (isProxyless(node)) {
+      return pick(names === "*" ? [] : names, (name) => computeProxyless(context, node, typeUrl, name));
+    }
     switch (typeUrl) {
       case CLUSTER_TYPE:
         return select(clusters(context, node), names);
@@ -106,7 +129,7 @@ export function createConfigSource(collections: MeshCollections): MeshConfigSour
   const affects = (node: ProxyNode, typeUrl: string): boolean => {
     const given = memories.get(node)?.given.get(typeUrl);
     if (given === undefined) return memories.get(node) === undefined;
-    const isWhole = typeUrl === CLUSTER_TYPE || typeUrl === LISTENER_TYPE;
+    const isWhole = !isProxyless(node) && (typeUrl === CLUSTER_TYPE || typeUrl === LISTENER_TYPE);
     const now = compute(node, typeUrl, isWhole ? "*" : new Set(given.keys()));
     if (isWhole && now.size !== given.size) return true;
     for (const [name, before] of given) if (now.get(name) !== before) return true;

@@ -1,11 +1,11 @@
 /** Makes the shared context of one HTTP connection manager or TCP proxy from its configuration: statistics cells, logs, telemetry. */
-import { randomBytes } from "node:crypto";
 import type { StreamRecord } from "@argyle/telemetry";
 import type { AccessLogConfig } from "./config/access-log-config.ts";
 import type { HcmConfig } from "./config/hcm-config.ts";
 import type { FilterChainConfig, ListenerConfig } from "./config/listener-config.ts";
 import type { TcpProxyConfig } from "./config/tcp-proxy-config.ts";
 import type { HttpContext } from "./http/http-context.ts";
+import { createRandomHex } from "./http/random-hex.ts";
 import type { ProxyDeps } from "./proxy-deps.ts";
 import type { Runtime } from "./runtime.ts";
 import { createHcmStats } from "./stats/hcm-stats.ts";
@@ -29,7 +29,7 @@ export function createHttpContext(
     wheel: deps.wheel,
     random: deps.random,
     uuid: deps.uuid,
-    randomHex: (bytes) => randomBytes(bytes).toString("hex"),
+    randomHex: createRandomHex(),
     bufferLimit: listener.bufferLimit,
     stats: createHcmStats(deps.registry, config.statPrefix),
     writeLogs: createLogWriter([...config.accessLogs], deps),

@@ -1,13 +1,14 @@
 /** `proxy --config envoy.yaml`: one proxy on host sockets from a static Envoy bootstrap, with dynamic resources from files. */
 import { randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
-import { appendFileSync, readFileSync, watch } from "node:fs";
+import { readFileSync, watch } from "node:fs";
 import { type Clock, formatProblems, type Logger, MeshError } from "@argyle/core";
 import { createRegistry } from "@argyle/telemetry";
 import { answerAdmin } from "./admin/admin.ts";
 import { createPageServer } from "./admin/serve.ts";
 import { bindListeners } from "./bindings.ts";
 import { parseBootstrap, readResourceFile } from "./bootstrap.ts";
+import { createLogSink } from "./io/log-sink.ts";
 import { createTimerWheel } from "./io/timer-wheel.ts";
 import { createProxy } from "./proxy.ts";
 import { createHostDialer } from "./upstream/dialer.ts";
@@ -23,6 +24,7 @@ export async function startStandalone(
   const { clock, log } = deps;
   const bootstrap = parseBootstrap(readFileSync(path, "utf8"));
   const wheel = createTimerWheel(clock);
+  const logs = createLogSink(clock, deps.stdout);
   const proxy = createProxy({
     clock,
     wheel,
@@ -32,7 +34,7 @@ export async function startStandalone(
     registry: createRegistry(),
     dialer: createHostDialer(),
     resolveName: async (name) => (await lookup(name, { all: true, family: 4 })).map(({ address }) => address),
-    writeAccessLog: (file, line) => (file.startsWith("/dev/std") ? deps.stdout(line) : appendFileSync(file, line)),
+    writeAccessLog: logs.write,
     node: bootstrap.node,
   });
   const rejected = bootstrap.apply(proxy.runtime);
@@ -57,6 +59,7 @@ export async function startStandalone(
     bindings.close();
     proxy.close();
     wheel.close();
+    logs.close();
   };
   const adminDeps = { proxy, quit, logLevel: { get: () => "info", set: () => false } };
   const admin =

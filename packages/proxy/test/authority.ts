@@ -5,6 +5,25 @@ import * as x509 from "@peculiar/x509";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
+export const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+
+export interface CertificateOptions {
+  readonly names: { readonly type: "url" | "dns"; readonly value: string }[];
+  readonly usages?: string[];
+  readonly isExpired?: boolean;
+}
+
+export interface IssuedCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface NamedSecret {
+  readonly name: string;
+  readonly [field: string]: unknown;
+}
+
 export async function createAuthority() {
   x509.cryptoProvider.set(webcrypto);
   const rootKeys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
@@ -17,33 +36,37 @@ export async function createAuthority() {
     keys: rootKeys,
     extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
   });
+  const issue = async (options: CertificateOptions): Promise<IssuedCertificate> => {
+    const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+    const certificate = await x509.X509CertificateGenerator.create({
+      subject: "",
+      issuer: root.subject,
+      notBefore: new Date(Date.now() - 2 * hour),
+      notAfter: new Date(Date.now() + (options.isExpired === true ? -hour : hour)),
+      signingAlgorithm: ALGORITHM,
+      publicKey: keys.publicKey,
+      signingKey: rootKeys.privateKey,
+      extensions: [
+        new x509.SubjectAlternativeNameExtension(options.names, true),
+        new x509.ExtendedKeyUsageExtension(options.usages ?? [SERVER_AUTH, CLIENT_AUTH]),
+      ],
+    });
+    const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey));
+    const key = `-----BEGIN PRIVATE KEY-----\n${pkcs8.toString("base64").replace(/.{64}/g, "$&\n")}\n-----END PRIVATE KEY-----\n`;
+    return { cert: certificate.toString("pem"), key };
+  };
+  const rootPem = root.toString("pem");
   return {
-    async secrets(spiffeId: string): Promise<readonly object[]> {
-      const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-      const certificate = await x509.X509CertificateGenerator.create({
-        subject: "",
-        issuer: root.subject,
-        notBefore: new Date(Date.now() - hour),
-        notAfter: new Date(Date.now() + hour),
-        signingAlgorithm: ALGORITHM,
-        publicKey: keys.publicKey,
-        signingKey: rootKeys.privateKey,
-        extensions: [
-          new x509.SubjectAlternativeNameExtension([{ type: "url", value: spiffeId }], true),
-          new x509.ExtendedKeyUsageExtension(["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"]),
-        ],
-      });
-      const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey));
-      const key = `-----BEGIN PRIVATE KEY-----\n${pkcs8.toString("base64").replace(/.{64}/g, "$&\n")}\n-----END PRIVATE KEY-----\n`;
+    root: rootPem,
+    issue,
+    async secrets(spiffeId: string): Promise<readonly NamedSecret[]> {
+      const { cert, key } = await issue({ names: [{ type: "url", value: spiffeId }] });
       return [
         {
           name: "default",
-          tls_certificate: {
-            certificate_chain: { inline_string: certificate.toString("pem") },
-            private_key: { inline_string: key },
-          },
+          tls_certificate: { certificate_chain: { inline_string: cert }, private_key: { inline_string: key } },
         },
-        { name: "ROOTCA", validation_context: { trusted_ca: { inline_string: root.toString("pem") } } },
+        { name: "ROOTCA", validation_context: { trusted_ca: { inline_string: rootPem } } },
       ];
     },
   };

@@ -1,6 +1,6 @@
 /** A proxy from an Envoy configuration on real sockets with port 0, an upstream made of answers, and a raw client; for tests. */
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { silentLogger, systemClock } from "@argyle/core";
+import { type Logger, silentLogger, systemClock } from "@argyle/core";
 import { createRegistry } from "@argyle/telemetry";
 import { type Bindings, bindListeners } from "../src/bindings.ts";
 import { createTimerWheel } from "../src/io/timer-wheel.ts";
@@ -17,13 +17,23 @@ export interface Harness {
   readonly bindings: Bindings;
   readonly logs: string[];
   port(listener?: string): number;
-  apply(typeUrl: string, ...resources: readonly { readonly name: string }[]): void;
+  apply(typeUrl: string, ...resources: readonly { readonly name: string; readonly [field: string]: unknown }[]): void;
+}
+
+export interface HarnessOverrides {
+  readonly resolveName?: (name: string) => Promise<readonly string[]>;
+  readonly onWarning?: Logger["warn"];
+  readonly random?: () => number;
 }
 
 export async function startProxy(
   scope: TestScope,
-  resources: { readonly clusters: readonly { name: string }[]; readonly listeners: readonly { name: string }[] },
+  resources: {
+    readonly clusters: readonly { name: string; [field: string]: unknown }[];
+    readonly listeners: readonly { name: string; [field: string]: unknown }[];
+  },
   node: Readonly<Record<string, unknown>> = {},
+  overrides: HarnessOverrides = {},
 ): Promise<Harness> {
   const logs: string[] = [];
   const wheel = createTimerWheel(systemClock);
@@ -31,12 +41,12 @@ export async function startProxy(
   const proxy = createProxy({
     clock: systemClock,
     wheel,
-    random: Math.random,
+    random: overrides.random ?? Math.random,
     uuid: () => `uuid-${++ids}`,
-    log: silentLogger,
+    log: overrides.onWarning === undefined ? silentLogger : { ...silentLogger, warn: overrides.onWarning },
     registry: createRegistry(),
     dialer: createHostDialer(),
-    resolveName: async () => ["127.0.0.1"],
+    resolveName: overrides.resolveName ?? (async () => ["127.0.0.1"]),
     writeAccessLog: (_path, line) => void logs.push(line),
     node: { id: "test", cluster: "test", metadata: node },
   });

@@ -89,7 +89,7 @@ test("node ports are kept on update, and go when the type does", (t) => {
   };
   const first = make("a", spec);
   const ports = (service: JsonObject) => (service.ports as JsonObject[]).map((p) => p.nodePort);
-  assert.deepEqual(ports(first.spec), [30_000, 30_001]);
-  assert.deepEqual(ports(make("a", spec, first.stored).spec), [30_000, 30_001]);
+  assert.deepEqual(ports(first.spec), [30_086, 30_087]);
+  assert.deepEqual(ports(make("a", spec, first.stored).spec), [30_086, 30_087]);
   assert.deepEqual(ports(make("a", { ...spec, type: "ClusterIP" }, first.stored).spec), [undefined, undefined]);
 });

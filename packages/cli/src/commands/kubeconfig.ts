@@ -9,7 +9,7 @@ const FLAGS = { ...GLOBAL_FLAGS, raw: { kind: "boolean", help: "print the file i
 
 export const kubeconfig: Command = {
   name: "kubeconfig",
-  summary: "where the kubeconfig is: export KUBECONFIG=$(argyle kubeconfig)",
+  summary: 'where the kubeconfig is: export KUBECONFIG="$(argyle kubeconfig)"',
   usage: `argyle kubeconfig [flags]\n\n${formatFlags(FLAGS)}`,
   async run(argv, { instance, terminal }) {
     const flags = readFlags("kubeconfig", argv, FLAGS);

@@ -114,8 +114,7 @@ async function startAndStay(located: CommandContext, request: StartRequest): Pro
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     terminal.out(describeUrls(instance, record, seconds));
   } catch (error) {
-    await afterFailure(error, supervisor, context, request.isDetached && !abort.signal.aborted);
-    throw explainStateError(error, instance);
+    throw await afterFailure(error, supervisor, context, request.isDetached && !abort.signal.aborted);
   } finally {
     release();
   }
@@ -138,28 +137,31 @@ function lock(instance: Instance): () => void {
   }
 }
 
-/** A start that failed leaves nothing behind, except with -d: then it stays for a look, and says so. */
+/** A start that failed leaves nothing behind, except with -d: then it stays for a look, and the error says so. */
 async function afterFailure(
   error: unknown,
   known: SupervisorClient | undefined,
   context: CommandContext,
   staysForALook: boolean,
-): Promise<void> {
-  const { instance, terminal } = context;
+): Promise<unknown> {
+  const { instance } = context;
+  const explained = explainStateError(error, instance);
   const supervisor = known ?? (await findRunning(instance));
   if (supervisor === undefined) {
     rmSync(instance.runDir, { recursive: true, force: true });
-    return;
+    return explained;
   }
-  if (!staysForALook) await stopInstance(supervisor, context);
-  else if (!(error instanceof MeshError) || error.code !== "instance.ended") {
-    const flag = instanceFlag(instance);
-    terminal.note(
-      `the start failed; what runs is left for a look (./argyle status${flag}, logs in ${join(instance.stateDir, "logs")})\n` +
-        `  ./argyle up${flag} -d tries to finish the start, ./argyle down${flag} ends it\n`,
-    );
+  try {
+    if (!staysForALook) await stopInstance(supervisor, context);
+  } finally {
+    supervisor.close();
   }
-  supervisor.close();
+  if (!staysForALook || !(explained instanceof MeshError)) return explained;
+  const flag = instanceFlag(instance);
+  const { message, code, cause, advice } = explained;
+  const look = `what did start is left running for a look: ./argyle status${flag}, logs in ${join(instance.stateDir, "logs")}`;
+  const next = `./argyle up -d${flag} tries to finish the start, ./argyle down${flag} ends it`;
+  return new MeshError(message, { code, cause, advice: [advice, look, next].filter(Boolean).join("\n  ") });
 }
 
 /** True when the supervisor is gone, false on Ctrl-C. */

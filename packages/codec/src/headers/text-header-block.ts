@@ -38,6 +38,8 @@ class TextHeaderBlock implements HeaderBlock {
   /** Added fields: name, value, name, value… */
   private added: string[];
   private removedCount = 0;
+  /** Bit n & 31: a received name has n characters. hot: most look-ups are for names that are not there. */
+  private lengths = 0;
 
   constructor(text: string, fields: number[], textEnd: number, isLowerCase: boolean, added: string[]) {
     this.text = text;
@@ -45,6 +47,8 @@ class TextHeaderBlock implements HeaderBlock {
     this.textEnd = textEnd;
     this.isLowerCase = isLowerCase;
     this.added = added;
+    for (let at = 0; at < fields.length; at += FIELD_STRIDE)
+      this.lengths |= 1 << ((fields[at + 1] ?? 0) - (fields[at] ?? 0));
   }
 
   get size(): number {
@@ -133,6 +137,7 @@ class TextHeaderBlock implements HeaderBlock {
       this.added.slice(),
     );
     copy.removedCount = this.removedCount;
+    copy.lengths = this.lengths;
     return copy;
   }
 
@@ -162,6 +167,7 @@ class TextHeaderBlock implements HeaderBlock {
   private indexOf(name: string, from: number): number {
     const { fields, text } = this;
     const length = name.length;
+    if ((this.lengths & (1 << length)) === 0) return -1;
     for (let at = from; at < fields.length; at += FIELD_STRIDE) {
       const start = fields[at] ?? 0;
       if ((fields[at + 1] ?? 0) - start !== length) continue;

@@ -12,7 +12,7 @@ export interface ConfigDumpOptions {
 }
 
 export function buildConfigDump(proxy: ProxyServer, options: ConfigDumpOptions): object {
-  const sections = buildSections(proxy, options.includesEndpoints);
+  const sections = buildSections(proxy, options.includesEndpoints).map((section) => redact(section) as Section);
   if (options.resource === undefined) return { configs: sections };
   const wanted = options.resource;
   return {
@@ -21,6 +21,24 @@ export function buildConfigDump(proxy: ProxyServer, options: ConfigDumpOptions):
       return Array.isArray(list) ? list.map((item: object) => ({ "@type": `${section["@type"]}.entry`, ...item })) : [];
     }),
   };
+}
+
+/** Fields of Envoy's API that are marked sensitive, wherever they stand. */
+const SENSITIVE: ReadonlySet<string> = new Set(["private_key", "password", "session_ticket_keys", "pkcs12"]);
+const REDACTED = Buffer.from("[redacted]").toString("base64");
+
+/** The value with secrets replaced; a data source that only names a file is kept. */
+function redact(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(redact);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => [name, SENSITIVE.has(name) ? mask(inner) : redact(inner)]),
+  );
+}
+
+function mask(source: unknown): unknown {
+  const isFile = typeof source === "object" && source !== null && "filename" in source;
+  return isFile ? source : { inline_bytes: REDACTED };
 }
 
 type Section = { readonly "@type": string } & Readonly<Record<string, unknown>>;
@@ -96,7 +114,7 @@ function buildSections(proxy: ProxyServer, includesEndpoints: boolean): readonly
           ? {
               tls_certificate: {
                 certificate_chain: { inline_bytes: Buffer.from(config.chain).toString("base64") },
-                private_key: { inline_bytes: Buffer.from("[redacted]").toString("base64") },
+                private_key: { inline_string: config.privateKey },
               },
             }
           : { validation_context: { trusted_ca: { inline_bytes: Buffer.from(config.trustedCa).toString("base64") } } }),

@@ -45,6 +45,10 @@ export class Attempts implements AttemptOwner {
     if (body !== undefined) body.isRetained = retry !== undefined;
   }
 
+  get upstreamAlpn(): string | undefined {
+    return this.#stream.context.config.upstreamAlpn;
+  }
+
   get isConnected(): boolean {
     return this.#connection !== undefined;
   }

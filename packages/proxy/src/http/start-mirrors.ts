@@ -19,7 +19,7 @@ export function startMirrors(stream: HttpStream, action: RouteAction): readonly 
     const { framing, contentLength } = head;
     const mirror = new MirrorRequest(
       { kind: "request", method: state.method, target: state.path, headers, framing, contentLength },
-      stream.upstreamAlpn,
+      context.config.upstreamAlpn,
     );
     mirror.start(cluster, context.clock.monotonic());
     mirrors.push(mirror);

@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { MeshError } from "@argyle/core";
 import type { TlsConfig } from "../config/tls-config.ts";
-import { type SecretStore, sanEntries, uriSan } from "./secret-store.ts";
+import { hasUnreadableName, type SecretStore, sanEntries, uriSan } from "./secret-store.ts";
 import { matchesSan } from "./upstream-tls.ts";
 
 export interface PeerIdentity {
@@ -76,6 +76,10 @@ export function secureDownstream(
         const problem = handle?.verifyError === undefined ? new Error("no verifyError") : handle.verifyError();
         if (problem !== null && problem !== undefined) {
           fail(`CERTIFICATE_VERIFY_FAILED: ${problem.message}`);
+          return;
+        }
+        if (hasUnreadableName(certificate.subjectAltName)) {
+          fail("CERTIFICATE_VERIFY_FAILED: unreadable subjectAltName");
           return;
         }
         if (!matchesSan(tls.sanMatchers, sanEntries(certificate.subjectAltName))) {

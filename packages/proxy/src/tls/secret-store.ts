@@ -69,6 +69,8 @@ function build(
     ...(validation?.kind === "validation" && validation.crl !== undefined ? { crl: validation.crl } : {}),
     ...(tls.minVersion === undefined ? { minVersion: "TLSv1.2" } : { minVersion: tls.minVersion }),
     ...(tls.maxVersion === undefined ? {} : { maxVersion: tls.maxVersion }),
+    // Clients that resume a session are refused without one. Ticket keys are the context's own, so no other listener accepts its tickets.
+    sessionIdContext: "argyle",
     ...(tls.ciphers === undefined ? {} : { ciphers: opensslNames(tls.ciphers) }),
   });
   const localPrincipal =
@@ -87,6 +89,14 @@ export function uriSan(subjectAltName: string | undefined): string | undefined {
   return undefined;
 }
 
+/**
+ * Node quotes a subjectAltName value that holds commas, quotes or control characters such as NUL (CVE-2021-44532, CVE-2026-47778). A peer with
+ * such a name is not let in at all: what one reader takes for its identity another may not.
+ */
+export function hasUnreadableName(subjectAltName: string | undefined): boolean {
+  return subjectAltName?.includes('"') === true;
+}
+
 export interface SanEntry {
   readonly type: "URI" | "DNS" | "EMAIL" | "IP_ADDRESS";
   readonly value: string;
@@ -101,8 +111,7 @@ const SAN_TYPES: Readonly<Record<string, SanEntry["type"]>> = {
 
 export function sanEntries(subjectAltName: string | undefined): readonly SanEntry[] {
   if (subjectAltName === undefined) return [];
-  // Node quotes a value that holds commas, quotes or control characters (CVE-2021-44532); such values are not used at all.
-  if (subjectAltName.includes('"')) return [];
+  if (hasUnreadableName(subjectAltName)) return [];
   return subjectAltName.split(", ").flatMap((part) => {
     const colon = part.indexOf(":");
     const type = SAN_TYPES[part.slice(0, colon)];

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { MeshError } from "@argyle/core";
 import type { SanMatcher, TlsConfig } from "../config/tls-config.ts";
-import { type SanEntry, type SecretStore, sanEntries, uriSan } from "./secret-store.ts";
+import { hasUnreadableName, type SanEntry, type SecretStore, sanEntries, uriSan } from "./secret-store.ts";
 
 export interface SecuredSocket {
   readonly socket: TLSSocket;
@@ -32,7 +32,8 @@ export function createUpstreamTls(tls: TlsConfig, secrets: SecretStore): Upstrea
           secureContext: cached.context,
           rejectUnauthorized: cached.hasValidation,
           checkServerIdentity: (_host, certificate) => {
-            const isAllowed = matchesSan(tls.sanMatchers, sanEntries(certificate.subjectaltname));
+            const names = certificate.subjectaltname;
+            const isAllowed = !hasUnreadableName(names) && matchesSan(tls.sanMatchers, sanEntries(names));
             return isAllowed ? undefined : new Error("CERTIFICATE_VERIFY_FAILED: verify SAN list");
           },
           ...(tls.sni === "" ? {} : { servername: tls.sni }),

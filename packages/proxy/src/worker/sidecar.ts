@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { type Clock, createLogger, errnoOf, type Logger, type LogLevel, MeshError, rfc3339 } from "@argyle/core";
 import { listenOnPath, type PodNetwork } from "@argyle/pod-network";
 import { createRegistry } from "@argyle/telemetry";
-import { type AdminResponse, answerAdmin } from "../admin/admin.ts";
+import { type AdminDeps, answerAdmin } from "../admin/admin.ts";
 import { type ServedPage, servePage } from "../admin/serve.ts";
 import { type Agent, type AgentShared, startAgent } from "../agent/agent.ts";
 import { AGENT_FILES, type AgentSpec } from "../agent/agent-spec.ts";
@@ -23,6 +23,7 @@ import { createProxy, type ProxyServer } from "../proxy.ts";
 import { createPodDialer } from "../upstream/dialer.ts";
 import { fetchAppMetrics, parseAppMetrics } from "./app-metrics.ts";
 import { openContainerLog } from "./container-log.ts";
+import { answerMetrics, answerReadiness, answerStatus, type StatusPages } from "./status-pages.ts";
 
 /** The file that the kubelet writes (ARCHITECTURE.md, "Proxy workers"). */
 export interface SidecarSpec extends AgentSpec {
@@ -47,8 +48,11 @@ export interface Sidecar {
   /** No new connections; resolves when the open ones are done or the time is over. */
   drain(maxMs: number): Promise<void>;
   close(): void;
+  /** Resolves when it ended by itself (quitquitquit): the container has exited, the worker and its other proxies go on. */
+  readonly ended: Promise<void>;
 }
 
+const QUIT_DELAY_MS = 50;
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promise<Sidecar> {
@@ -110,6 +114,16 @@ export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promis
     proxy.close();
     containerLog.close();
   };
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  // After the answer has been written.
+  const quit = () =>
+    void clock.after(QUIT_DELAY_MS, () => {
+      close();
+      end();
+    });
   try {
     await Promise.all([
       listen("in", (connection) => proxy.listeners.acceptInbound(connection)),
@@ -129,7 +143,7 @@ export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promis
           },
         },
         () => agent,
-        close,
+        quit,
       ).map(async (page) => void pages.push(await page)),
     ]);
   } catch (error) {
@@ -150,6 +164,7 @@ export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promis
         await new Promise<void>((resolve) => clock.after(50, resolve, { unref: true }));
     },
     close,
+    ended,
   };
 }
 
@@ -157,45 +172,24 @@ function openPages(
   spec: SidecarSpec,
   proxy: ProxyServer,
   network: PodNetwork,
-  logLevel: { get(): string; set(level: string): boolean },
+  logLevel: AdminDeps["logLevel"],
   agent: () => Agent | undefined,
   quit: () => void,
 ): readonly Promise<ServedPage>[] {
   const path = (port: number) => network.socketPath(spec.podIP, port);
-  const admin = { proxy, logLevel, quit };
   const app = parseAppMetrics(spec.env.ISTIO_PROMETHEUS_ANNOTATIONS);
-  const isReady = () => proxy.runtime.isReady && agent()?.status().isReady === true;
-  const ready = (): AdminResponse => ({ status: isReady() ? 200 : 503, type: "text/plain", body: "" });
-  const metrics = (): AdminResponse => ({
-    status: 200,
-    type: "text/plain; version=0.0.4",
-    body: proxy.deps.registry.expose(),
-  });
-  const notFound: AdminResponse = { status: 404, type: "text/plain", body: "not found\n" };
-  const pathOf = (target: string) => target.split("?")[0];
+  const pages: StatusPages = {
+    registry: proxy.deps.registry,
+    isReady: () => proxy.runtime.isReady && agent()?.status().isReady === true,
+    agent: () => agent()?.status(),
+    appMetrics: async () => (app === undefined ? undefined : await fetchAppMetrics(network, spec.podIP, app)),
+    quit,
+  };
   return [
-    servePage(path(15_000), (method, target) => answerAdmin(admin, method, target)),
-    servePage(path(15_020), async (_method, target) => {
-      switch (pathOf(target)) {
-        case "/healthz/ready":
-          return ready();
-        case "/stats/prometheus":
-        case "/metrics": {
-          const own = metrics();
-          const other = app === undefined ? undefined : await fetchAppMetrics(network, spec.podIP, app);
-          return other === undefined
-            ? own
-            : { ...own, body: `${own.body}${other.endsWith("\n") ? other : `${other}\n`}` };
-        }
-        case "/quitquitquit":
-          quit();
-          return { status: 200, type: "text/plain", body: "OK\n" };
-        default:
-          return notFound;
-      }
-    }),
-    servePage(path(15_021), (_method, target) => (pathOf(target) === "/healthz/ready" ? ready() : notFound)),
-    servePage(path(15_090), (_method, target) => (pathOf(target) === "/stats/prometheus" ? metrics() : notFound)),
+    servePage(path(15_000), (method, target) => answerAdmin({ proxy, logLevel, quit }, method, target)),
+    servePage(path(15_020), (method, target) => answerStatus(pages, method, target)),
+    servePage(path(15_021), (_method, target) => answerReadiness(pages, target)),
+    servePage(path(15_090), (_method, target) => answerMetrics(pages, target)),
   ];
 }
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { silentLogger, systemClock } from "@argyle/core";
@@ -31,6 +31,7 @@ test("hosts what the directory says and drains what goes", async (t) => {
             release = resolve;
           }),
         close: () => void events.push(`close ${of.podIP}`),
+        ended: new Promise<void>(() => undefined),
       } as Partial<Sidecar> as Sidecar;
     },
   });
@@ -50,4 +51,43 @@ test("hosts what the directory says and drains what goes", async (t) => {
   const closing = worker.close();
   release();
   await closing;
+});
+
+test("a proxy that was told to quit is gone alone, and hosted again when its file is written again", async (t) => {
+  const directory = tempDir(t);
+  const quits: (() => void)[] = [];
+  const spec = (podIP: string) =>
+    JSON.stringify({ podIP, podUid: "u", containerName: "istio-proxy", args: [], env: {}, rootfs: "/", log: "/x" });
+  for (const ip of ["10.244.0.1", "10.244.0.2"]) writeFileSync(join(directory, `${ip}.json`), spec(ip));
+  const worker = startWorker({
+    directory,
+    clock: systemClock,
+    log: silentLogger,
+    pid: 7,
+    drainMs: 0,
+    async start(of) {
+      const sidecar: Partial<Sidecar> = {
+        spec: of,
+        drain: async () => undefined,
+        close: () => undefined,
+        ended: new Promise<void>((resolve) => {
+          if (of.podIP === "10.244.0.1") quits.push(resolve);
+        }),
+      };
+      return sidecar as Sidecar;
+    },
+  });
+  t.after(() => worker.close());
+  const hasState = (ip: string) => existsSync(join(directory, `${ip}.state`));
+  await eventually("both", () => assert.ok(hasState("10.244.0.1") && hasState("10.244.0.2")));
+  quits[0]?.();
+  await eventually("one gone", () => assert.equal(hasState("10.244.0.1"), false));
+  worker.scan();
+  assert.deepEqual([...worker.hosted.keys()], ["10.244.0.2"]);
+  assert.equal(quits.length, 1, "was hosted again by itself");
+  // The kubelet restarts the container: the same text in a new file.
+  writeFileSync(join(directory, "10.244.0.1.new"), spec("10.244.0.1"));
+  renameSync(join(directory, "10.244.0.1.new"), join(directory, "10.244.0.1.json"));
+  await eventually("hosted again", () => assert.ok(hasState("10.244.0.1") && quits.length === 2));
+  assert.ok(hasState("10.244.0.2"));
 });

@@ -2,7 +2,7 @@
  * Hosts what a directory says: one sidecar per `<podIP>.json`, stopped with draining when the file goes, reported in `<podIP>.state`. The directory is
  * the whole truth: it is watched, and read again every second in case an event was lost, so a restarted worker hosts again what it finds.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, watch, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, describeError, errnoOf, type Logger, rfc3339, type Timer } from "@argyle/core";
 import type { Sidecar, SidecarSpec } from "./sidecar.ts";
@@ -27,8 +27,17 @@ const RESCAN_MS = 1000;
 
 interface Entry {
   readonly text: string;
+  /** Tells a file that was written again from the one that was hosted. */
+  readonly stamp: string;
   sidecar: Sidecar | undefined;
   isStopping: boolean;
+  /** It ended by itself: hosted again only when its file is written again. */
+  isEnded: boolean;
+}
+
+interface Found {
+  readonly text: string;
+  readonly stamp: string;
 }
 
 export function startWorker(deps: WorkerDeps): Worker {
@@ -56,6 +65,13 @@ export function startWorker(deps: WorkerDeps): Worker {
     entry.sidecar = sidecar;
     hosted.set(podIp, sidecar);
     writeState(podIp, "running");
+    void sidecar.ended.then(() => {
+      if (entry.isStopping || isClosed) return;
+      entry.isEnded = true;
+      hosted.delete(podIp);
+      rmSync(join(directory, `${podIp}.state`), { force: true });
+      log.info("a proxy was told to quit", { pod: podIp });
+    });
   };
 
   const stop = async (podIp: string, entry: Entry) => {
@@ -74,21 +90,26 @@ export function startWorker(deps: WorkerDeps): Worker {
 
   const scan = () => {
     if (isClosed) return;
-    const found = new Map<string, string>();
+    const found = new Map<string, Found>();
     for (const name of listNames(directory)) {
       if (!name.endsWith(".json")) continue;
-      const text = readText(join(directory, name));
-      if (text !== undefined) found.set(name.slice(0, -".json".length), text);
+      const file = readSpec(join(directory, name));
+      if (file !== undefined) found.set(name.slice(0, -".json".length), file);
     }
     for (const [podIp, entry] of entries) {
-      if (entry.isStopping || found.get(podIp) === entry.text) continue;
+      const file = found.get(podIp);
+      if (entry.isEnded) {
+        if (file?.stamp !== entry.stamp) entries.delete(podIp);
+        continue;
+      }
+      if (entry.isStopping || file?.text === entry.text) continue;
       stop(podIp, entry).catch((error: unknown) =>
         log.error("cannot stop", { pod: podIp, error: describeError(error) }),
       );
     }
-    for (const [podIp, text] of found) {
+    for (const [podIp, file] of found) {
       if (entries.has(podIp)) continue;
-      const entry: Entry = { text, sidecar: undefined, isStopping: false };
+      const entry: Entry = { ...file, sidecar: undefined, isStopping: false, isEnded: false };
       entries.set(podIp, entry);
       host(podIp, entry).catch((error: unknown) => {
         log.error("cannot host", { pod: podIp, error: describeError(error) });
@@ -99,7 +120,8 @@ export function startWorker(deps: WorkerDeps): Worker {
     // States of pods that went while no worker ran.
     for (const name of listNames(directory)) {
       const podIp = name.slice(0, -".state".length);
-      if (name.endsWith(".state") && !entries.has(podIp)) rmSync(join(directory, name), { force: true });
+      if (name.endsWith(".state") && entries.get(podIp)?.isEnded !== false)
+        rmSync(join(directory, name), { force: true });
     }
   };
   const rescan = () => {
@@ -136,9 +158,10 @@ function listNames(directory: string): readonly string[] {
   }
 }
 
-function readText(path: string): string | undefined {
+function readSpec(path: string): Found | undefined {
   try {
-    return readFileSync(path, "utf8");
+    const { ino, mtimeMs } = statSync(path);
+    return { text: readFileSync(path, "utf8"), stamp: `${ino} ${mtimeMs}` };
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
