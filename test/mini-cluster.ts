@@ -60,8 +60,11 @@ export async function startMiniCluster(scope: Scope, options: MiniClusterOptions
         const left = processesOf(stateDir);
         if (left.length > 0) throw new Error(`still running:\n${left.join("\n")}`);
       });
-      if (runDir !== undefined && existsSync(runDir))
-        throw new Error(`sockets are left in ${runDir}: ${readdirSync(runDir).join(" ")}`);
+      // The guard removes the directory after the last process.
+      await eventually("no socket of the instance is left", () => {
+        if (runDir !== undefined && existsSync(runDir))
+          throw new Error(`sockets are left in ${runDir}: ${readdirSync(runDir).join(" ")}`);
+      });
     } finally {
       rmSync(home, { recursive: true, force: true });
     }

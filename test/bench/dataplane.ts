@@ -73,7 +73,7 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
   const scope = createScope();
   try {
     const targets = await startTargets(scope, note);
-    const rounds = isQuick ? 1 : 5;
+    const rounds = isQuick ? 1 : 3;
     const seconds = isQuick ? 1 : 2;
     const only = process.env.ARGYLE_BENCH_SCENARIO ?? "";
     const figures: Figure[] = [];
@@ -84,8 +84,7 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
       const samples = new Map<string, Sample[]>(chosen.map((target) => [target.name, []]));
       const { path, connections } = scenario;
       // One short run each warms compilers, pools and caches up.
-      for (const { port } of chosen)
-        await measure({ port, path, connections, seconds: isQuick ? 1 : 2 }, LOAD_CORE, []);
+      for (const { port } of chosen) await measure({ port, path, connections, seconds: 1 }, LOAD_CORE, []);
       for (let i = 0; i < rounds; i++) {
         for (const { name, port, process: own } of chosen)
           samples.get(name)?.push(await measure({ port, path, connections, seconds }, LOAD_CORE, [own.pid]));
@@ -99,15 +98,26 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
   }
 }
 
+/**
+ * Two figures a target: requests a second as wrk saw them, and requests for one second of the proxy's CPU time, which other work on the machine
+ * hardly moves. Ratios are of medians.
+ */
 function figuresOf(scenario: string, samples: ReadonlyMap<string, readonly Sample[]>): readonly Figure[] {
   const figures: Figure[] = [];
-  const rps = (name: string) => median((samples.get(name) ?? []).map((sample) => sample.rps));
+  const of = (name: string, read: (sample: Sample) => number) => median((samples.get(name) ?? []).map(read));
+  const kinds = [
+    { suffix: "", unit: "req/s", read: (sample: Sample) => sample.rps },
+    { suffix: ", by CPU", unit: "req/CPU s", read: (sample: Sample) => 1e6 / sample.cpuUs },
+  ];
   for (const [name, list] of samples) {
-    const base = { figure: `${scenario}: ${name}`, value: round(rps(name), 0), unit: "req/s" };
-    const peers = name.startsWith("ours") ? PEERS.filter((peer) => peer !== name && samples.has(peer)) : [];
-    if (peers.length === 0)
-      figures.push(name === "haproxy" || !samples.has("haproxy") ? base : against(base, "haproxy", rps));
-    for (const peer of peers) figures.push(against(base, peer, rps));
+    for (const { suffix, unit, read } of kinds) {
+      const value = of(name, read);
+      const figure = { figure: `${scenario}: ${name}${suffix}`, value: round(value, 0), unit };
+      const peers = name.startsWith("ours") ? PEERS : ["haproxy"];
+      const present = peers.filter((peer) => peer !== name && samples.has(peer));
+      if (present.length === 0) figures.push(figure);
+      for (const peer of present) figures.push({ ...figure, peer, ratio: round(value / of(peer, read), 3) });
+    }
     figures.push({
       figure: `${scenario}: ${name}, CPU`,
       value: round(median(list.map((s) => s.cpuUs)), 2),
@@ -120,10 +130,6 @@ function figuresOf(scenario: string, samples: ReadonlyMap<string, readonly Sampl
     });
   }
   return figures;
-}
-
-function against(figure: Figure, peer: string, rps: (name: string) => number): Figure {
-  return { ...figure, peer, ratio: round(figure.value / rps(peer), 3) };
 }
 
 async function startTargets(

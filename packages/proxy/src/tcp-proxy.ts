@@ -111,13 +111,20 @@ export class TcpSession implements TimerOwner {
   }
 
   onTimer(): void {
-    const { idleTimeoutMs } = this.context.config;
-    if (this.context.clock.monotonic() - this.#lastActivity >= idleTimeoutMs) this.close();
+    const { idleTimeoutMs, maxConnectionDurationMs } = this.context.config;
+    const now = this.context.clock.monotonic();
+    const isIdle = idleTimeoutMs > 0 && now - this.#lastActivity >= idleTimeoutMs;
+    if (maxConnectionDurationMs > 0 && now - this.state.startedAt >= maxConnectionDurationMs) {
+      this.state.addFlag("DT");
+      this.close();
+    } else if (isIdle) this.close();
     else this.#armIdle();
   }
 
   #armIdle(): void {
-    if (this.context.config.idleTimeoutMs > 0) this.context.wheel.arm(this.#idle, this.context.config.idleTimeoutMs);
+    const { idleTimeoutMs, maxConnectionDurationMs } = this.context.config;
+    const waits = [idleTimeoutMs, maxConnectionDurationMs].filter((ms) => ms > 0);
+    if (waits.length > 0) this.context.wheel.arm(this.#idle, Math.min(...waits));
   }
 
   /** Says who we are; the reader of the peer's answer, or undefined when the peer does not speak the exchange. */

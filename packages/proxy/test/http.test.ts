@@ -54,7 +54,8 @@ test("streams bodies of both directions, chunked and with length, byte by byte",
 test("passes a 20 MB body both ways unharmed", async (t) => {
   const size = 20 * 1024 * 1024;
   const upstream = await startUpstream(t, (received, socket, connection) => {
-    const head = received.indexOf("\r\n\r\n");
+    // Searching joins all pieces into one text: not before there is enough of it.
+    const head = received.length < size ? -1 : received.indexOf("\r\n\r\n");
     if (head === -1 || received.length < head + 4 + size) return;
     connection.bytes = "";
     socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\n\r\n${received.slice(head + 4)}`, "latin1");

@@ -5,7 +5,7 @@
  * Operators: https://www.envoyproxy.io/docs/envoy/v1.36.0/configuration/observability/access_log/usage
  */
 import { err, ok, type Problem, type Result } from "@argyle/core";
-import { compileOperator, type Reader } from "./operators.ts";
+import { compileOperator, isPlainReader, type Reader } from "./operators.ts";
 import type { StreamRecord } from "./stream-record.ts";
 
 export type Formatter = (record: StreamRecord) => string;
@@ -36,11 +36,7 @@ export function compileTextFormat(format: string, options: FormatOptions = {}): 
   const missing = options.missing ?? "-";
   const only = parts[0];
   if (parts.length === 1 && typeof only === "string") return ok(() => only);
-  return ok((record) => {
-    let text = "";
-    for (const part of parts) text += typeof part === "string" ? part : asText(part(record), missing);
-    return text;
-  });
+  return ok((record) => joinParts(parts, record, missing));
 }
 
 /** A JSON object whose string leaves are formats; a leaf that is one operator keeps its type (numbers, null when missing). */
@@ -78,16 +74,23 @@ function compileLeaf(format: string, problems: Problem[]): Node {
   const parts = parseFormat(format, problems);
   const only = parts[0];
   if (parts.length === 1 && typeof only === "function") return only;
-  return (record) => {
-    let text = "";
-    for (const part of parts) text += typeof part === "string" ? part : asText(part(record), "-");
-    return text;
-  };
+  return (record) => joinParts(parts, record, "-");
 }
 
-function asText(value: unknown, missing: string): string {
+// hot: every line of an access log.
+function joinParts(parts: readonly (string | Reader)[], record: StreamRecord, missing: string): string {
+  let text = "";
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i];
+    text += typeof part === "function" ? asText(part(record), missing, isPlainReader(part)) : part;
+  }
+  return text;
+}
+
+/** `isPlain`: the value holds nothing that would need escaping. */
+function asText(value: unknown, missing: string, isPlain: boolean): string {
   if (value === undefined || value === null || value === "") return missing;
-  if (typeof value === "string") return CONTROL.test(value) ? escapeControl(value) : value;
+  if (typeof value === "string") return isPlain || !CONTROL.test(value) ? value : escapeControl(value);
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 

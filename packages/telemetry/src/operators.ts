@@ -166,6 +166,19 @@ const SIMPLE: Readonly<Record<string, Reader>> = {
   GRPC_STATUS_NUMBER: (r) => grpcStatusNumber(r),
 };
 
+/** Their values are numbers, addresses, or words of ours: never text from the wire. */
+const PLAIN: ReadonlySet<unknown> = new Set(
+  [
+    "PROTOCOL RESPONSE_CODE RESPONSE_FLAGS BYTES_RECEIVED BYTES_SENT DURATION REQUEST_DURATION RESPONSE_DURATION",
+    "RESPONSE_TX_DURATION UPSTREAM_LOCAL_ADDRESS DOWNSTREAM_LOCAL_ADDRESS CONNECTION_ID",
+  ].flatMap((names) => names.split(" ").map((name) => SIMPLE[name])),
+);
+
+/** hot: spares the search for characters to escape. */
+export function isPlainReader(reader: Reader): boolean {
+  return PLAIN.has(reader);
+}
+
 function rounded(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : Math.floor(ms);
 }

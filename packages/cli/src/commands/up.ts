@@ -82,6 +82,8 @@ In the foreground Ctrl-C stops everything and ends with 0; during the start it e
   },
 };
 
+const HUNG_UP = new MeshError("the terminal was closed", { code: "interrupted" });
+
 interface StartRequest {
   readonly choices: StartChoices;
   /** Supervisor and record of a start that was cut short. */
@@ -100,7 +102,9 @@ async function startAndStay(located: CommandContext, request: StartRequest): Pro
   const context: CommandContext = { ...located, instance };
   const abort = new AbortController();
   const onSignal = () => abort.abort(new MeshError("interrupted", { code: "interrupted" }));
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, onSignal);
+  process.once("SIGINT", onSignal);
+  process.once("SIGTERM", onSignal);
+  process.once("SIGHUP", () => abort.abort(HUNG_UP));
 
   const release = lock(instance);
   let supervisor = request.running;
@@ -123,6 +127,8 @@ async function startAndStay(located: CommandContext, request: StartRequest): Pro
     terminal.note("Ctrl-C stops everything.\n");
     if (await untilStopped(supervisor, instance, abort.signal)) return EXIT.ok;
     await stopInstance(supervisor, context);
+    // Nobody reads an exit code; and Node aborts when it restores the settings of a terminal that is gone.
+    if (abort.signal.reason === HUNG_UP) process.kill(process.pid, "SIGHUP");
     return EXIT.ok;
   } finally {
     supervisor.close();

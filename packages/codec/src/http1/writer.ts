@@ -46,7 +46,7 @@ class MessageWriter implements Http1Writer {
     let firstLine: string;
     let added: string;
     if (head.kind === "request") {
-      if (!VALID_REQUEST_LINE.test(head.method) || !VALID_REQUEST_LINE.test(head.target))
+      if ((head.method !== "GET" && !VALID_REQUEST_LINE.test(head.method)) || !VALID_REQUEST_LINE.test(head.target))
         throw writerError(
           "codec.http1.invalid-request-line",
           "the method or the target holds blanks or control characters",
@@ -61,7 +61,7 @@ class MessageWriter implements Http1Writer {
       this.isBodyHidden = head.framing !== "tunnel" && (requestMethod === "HEAD" || hasNoBody);
       if (head.requestMinor === 0 && head.framing === "chunked") this.framing = "until-close";
       const reason = head.reason ?? reasonPhrase(status);
-      if (!VALID_REASON.test(reason))
+      if (head.reason !== undefined && !VALID_REASON.test(reason))
         throw writerError("codec.http1.invalid-reason", "the reason holds control characters");
       firstLine = `HTTP/1.1 ${status} ${reason}\r\n`;
       if (hasNoBody || (requestMethod === "CONNECT" && status < 300)) added = withoutFraming(headers, status);

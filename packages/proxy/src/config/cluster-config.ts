@@ -29,6 +29,7 @@ export interface ClusterConfig {
   /** Port that replaces the original destination's, for ORIGINAL_DST (0: none). */
   readonly originalDstPort: number;
   readonly subsetSelectors: readonly (readonly string[])[];
+  readonly defaultSubset: Readonly<Record<string, unknown>>;
   readonly subsetFallback: "NO_FALLBACK" | "ANY_ENDPOINT" | "DEFAULT_SUBSET";
   readonly panicThreshold: number;
   /** Where connections come from, as the peer sees it (Istio's inbound passthrough uses 127.0.0.6). */
@@ -136,6 +137,7 @@ export function compileCluster(fields: Fields): ClusterConfig {
     }),
     originalDstPort: fields.object("original_dst_lb_config")?.number("upstream_port_override", 0) ?? 0,
     subsetSelectors: subset?.list("subset_selectors").map((item) => [...item.strings("keys")].sort()) ?? [],
+    defaultSubset: subset?.object("default_subset")?.raw ?? {},
     subsetFallback:
       subset?.enumeration("fallback_policy", ["NO_FALLBACK", "ANY_ENDPOINT", "DEFAULT_SUBSET"], "NO_FALLBACK") ??
       "NO_FALLBACK",

@@ -9,6 +9,8 @@ export interface TcpProxyConfig {
   readonly totalWeight: number;
   /** 0: never. Envoy's default is one hour. */
   readonly idleTimeoutMs: number;
+  /** 0: no limit. */
+  readonly maxConnectionDurationMs: number;
   readonly maxConnectAttempts: number;
   readonly accessLogs: readonly AccessLogConfig[];
 }
@@ -25,6 +27,7 @@ export function compileTcpProxy(fields: Fields): TcpProxyConfig {
     clusters,
     totalWeight: clusters.reduce((sum, cluster) => sum + cluster.weight, 0),
     idleTimeoutMs: fields.duration("idle_timeout", 3_600_000),
+    maxConnectionDurationMs: fields.duration("max_downstream_connection_duration", 0),
     maxConnectAttempts: fields.number("max_connect_attempts", 1),
     accessLogs: compileAccessLogs(fields.list("access_log")),
   };

@@ -47,6 +47,7 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
   #isClosing = false;
   #waitingBytes = 0;
   #lastActivity: number;
+  readonly #openedAt: number;
   #isTunnel = false;
   #isReadEnded = false;
   #needsDrain = false;
@@ -66,6 +67,7 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
     this.#writer = createHttp1Writer();
     this.#idle = new WheelEntry(this);
     this.#lastActivity = context.clock.monotonic();
+    this.#openedAt = this.#lastActivity;
     context.stats.cxTotal.add(1);
     context.stats.cxActive.add(1);
     this.#armIdle();
@@ -114,6 +116,13 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
     const { config, clock } = this.#context;
     const stream = this.#stream;
     const now = clock.monotonic();
+    if (config.maxConnectionDurationMs > 0 && now - this.#openedAt >= config.maxConnectionDurationMs) {
+      if (stream === undefined) {
+        this.#close();
+        return;
+      }
+      this.#closesAfterStream = true;
+    }
     if (stream === undefined) {
       const quiet = now - this.#lastActivity;
       const isHeadDue =
@@ -268,6 +277,8 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
     const stream = new HttpStream(this.#context, this, state, head);
     this.#stream = stream;
     stream.start();
+    // A route may be less patient than the connection, whose timer runs already.
+    if (stream.route?.action.kind === "route" && stream.route.action.idleTimeoutMs !== undefined) this.#armIdle();
   }
 
   #onCodecError(status: number, details: string): void {
@@ -296,6 +307,8 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
     const routeIdle =
       this.#stream?.route?.action.kind === "route" ? this.#stream.route.action.idleTimeoutMs : undefined;
     if (routeIdle !== undefined && routeIdle > 0) waits.push(routeIdle);
+    if (config.maxConnectionDurationMs > 0 && !this.#closesAfterStream)
+      waits.push(Math.max(1, this.#openedAt + config.maxConnectionDurationMs - this.#context.clock.monotonic()));
     if (waits.length > 0) wheel.arm(this.#idle, Math.min(...waits, 5000));
   }
 

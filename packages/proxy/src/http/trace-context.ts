@@ -26,7 +26,8 @@ const SPAN_ID = /^[0-9a-f]{16}$/;
 /** Reads the caller's context, makes our span's, and rewrites the headers for the next hop. */
 export function propagateTrace(headers: HeaderBlock, samplingPercent: number, source: TraceSource): TraceContext {
   const spanId = source.randomHex(8);
-  const traceparent = TRACEPARENT.exec(headers.get("traceparent") ?? "");
+  const parent = headers.get("traceparent");
+  const traceparent = parent === undefined ? null : TRACEPARENT.exec(parent);
   if (traceparent !== null) {
     const [, traceId = "", parentSpanId = "", flags = "00"] = traceparent;
     headers.set("traceparent", `00-${traceId}-${spanId}-${flags}`);
@@ -34,7 +35,15 @@ export function propagateTrace(headers: HeaderBlock, samplingPercent: number, so
     if (headers.has("x-b3-traceid")) setB3(headers, { traceId, spanId, parentSpanId, isSampled });
     return { traceId, spanId, parentSpanId, isSampled };
   }
-  const single = headers.get("b3")?.split("-");
+  const b3 = headers.get("b3");
+  // hot: the first proxy of a trace.
+  if (b3 === undefined && !headers.has("x-b3-traceid") && !headers.has("x-b3-sampled")) {
+    const isSampled = source.random() * 100 < samplingPercent;
+    const context = { traceId: source.randomHex(16), spanId, parentSpanId: undefined, isSampled };
+    setB3(headers, context);
+    return context;
+  }
+  const single = b3?.split("-");
   const multiple = [headers.get("x-b3-traceid"), headers.get("x-b3-spanid"), headers.get("x-b3-sampled")];
   const [traceId = "", parentSpanId = "", sampled] = single !== undefined && single.length > 1 ? single : multiple;
   const decision = sampled ?? (single?.length === 1 ? single[0] : undefined);

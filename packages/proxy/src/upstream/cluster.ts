@@ -208,6 +208,25 @@ export class Cluster implements ClusterUsage, TimerOwner {
     }
   }
 
+  #labelled(match: Readonly<Record<string, unknown>>): readonly Host[] {
+    return this.hosts.filter((host) => {
+      const labels = (host.metadata["envoy.lb"] ?? {}) as Readonly<Record<string, unknown>>;
+      return Object.keys(match).every((name) => isDeepStrictEqual(labels[name], match[name]));
+    });
+  }
+
+  #subsetFallback(): Balancer<Host> {
+    const { subsetFallback, defaultSubset } = this.config;
+    switch (subsetFallback) {
+      case "NO_FALLBACK":
+        return this.#createBalancer([]);
+      case "ANY_ENDPOINT":
+        return this.#balancer;
+      case "DEFAULT_SUBSET":
+        return this.#createBalancer(this.#usable(this.#labelled(defaultSubset)));
+    }
+  }
+
   #subset(match: Readonly<Record<string, unknown>>): Balancer<Host> {
     if (this.config.subsetSelectors.length === 0) return this.#balancer;
     const key = JSON.stringify(match);
@@ -215,13 +234,10 @@ export class Cluster implements ClusterUsage, TimerOwner {
     if (balancer === undefined) {
       const keys = Object.keys(match).sort();
       const isSelectable = this.config.subsetSelectors.some((selector) => isDeepStrictEqual(selector, keys));
-      const hosts = this.hosts.filter((host) => {
-        const labels = (host.metadata["envoy.lb"] ?? {}) as Readonly<Record<string, unknown>>;
-        return keys.every((name) => isDeepStrictEqual(labels[name], match[name]));
-      });
+      const hosts = this.#labelled(match);
       const isFound = isSelectable && hosts.length > 0;
       if (isFound) balancer = this.#createBalancer(this.#usable(hosts));
-      else balancer = this.config.subsetFallback === "NO_FALLBACK" ? this.#createBalancer([]) : this.#balancer;
+      else balancer = this.#subsetFallback();
       this.#subsets.set(key, balancer);
     }
     return balancer;

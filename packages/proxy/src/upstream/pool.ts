@@ -99,14 +99,15 @@ export class HttpPool implements ConnectionOwner {
       connection.close(false);
       return;
     }
-    if (this.#isDraining) {
-      connection.close(false);
-      return;
-    }
     const next = this.#waiting.shift();
     if (next !== undefined) {
       this.#leavePending();
       next.onPoolReady(connection);
+      return;
+    }
+    // Only now: who waits was promised a connection before the draining began.
+    if (this.#isDraining) {
+      connection.close(false);
       return;
     }
     this.#idle.push(connection);

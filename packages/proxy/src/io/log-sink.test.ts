@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { createFakeClock } from "@argyle/testkit";
+import { createLogSink } from "./log-sink.ts";
+
+test("gathers lines, writes them in order after a while, when many, and when closed", async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "log-sink-"));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const clock = createFakeClock();
+  const standard: string[] = [];
+  const sink = createLogSink(clock, (text) => void standard.push(text));
+  const path = join(dir, "a.log");
+  const read = () => readFileSync(path, "utf8");
+  sink.write(path, "one\n");
+  sink.write("/dev/stdout", "out\n");
+  sink.write(path, "two é\n");
+  assert.equal(read(), "");
+  assert.deepEqual(standard, []);
+  await clock.advance(100);
+  assert.equal(read(), "one\ntwo é\n");
+  assert.deepEqual(standard, ["out\n"]);
+  const long = `${"x".repeat(70_000)}\n`;
+  sink.write(path, long);
+  assert.equal(read(), `one\ntwo é\n${long}`);
+  sink.write(path, "last\n");
+  sink.close();
+  assert.equal(read(), `one\ntwo é\n${long}last\n`);
+});
