@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { eventually } from "@argyle/testkit";
 import { setAcceptMode } from "../src/io/transport.ts";
@@ -161,6 +162,25 @@ test("a bad request is answered 400 and the connection closed", async (t) => {
   const text = await exchange(h.port(), "GET / HTTP/1.1\r\nHost : a\r\n\r\n");
   assert.match(text, /^HTTP\/1\.1 400 Bad Request\r\n/);
   assert.match(text, /connection: close\r\n/);
+});
+
+test("a connection is good for the next request after a local reply, whether the requests come together or one by one", async (t) => {
+  const h = await startProxy(t, {
+    clusters: [staticCluster("empty", [])],
+    listeners: [httpListener([route("empty")])],
+  });
+  const socket = connect({ host: "127.0.0.1", port: h.port() });
+  t.after(() => socket.destroy());
+  let received = "";
+  socket.setEncoding("latin1");
+  socket.on("data", (chunk) => {
+    received += chunk;
+  });
+  const answers = () => received.split("no healthy upstream").length - 1;
+  socket.write(get("/") + get("/"));
+  await eventually("two answers", () => assert.equal(answers(), 2));
+  socket.write(get("/"));
+  await eventually("a third answer", () => assert.equal(answers(), 3));
 });
 
 test("upstream that closes early: 503 UC, and 503 for the retried one with URX", async (t) => {

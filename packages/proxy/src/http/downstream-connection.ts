@@ -20,6 +20,7 @@ import { codecError, LOCAL_REPLY } from "../local-reply.ts";
 import type { DownstreamFacts } from "./downstream-facts.ts";
 import type { DownstreamSide } from "./downstream-side.ts";
 import { createErrorHead } from "./error-head.ts";
+import { endGracefully } from "./graceful-end.ts";
 import type { HttpContext } from "./http-context.ts";
 import { HttpStream } from "./stream.ts";
 import { StreamState } from "./stream-state.ts";
@@ -41,6 +42,8 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
   #out = "";
   #isPumping = false;
   #isRequestRead = false;
+  /** The stream of the request that is being read is done. */
+  #isAnsweredMidRequest = false;
   #isResponseOpen = false;
   #requests = 0;
   #closesAfterStream = false;
@@ -105,10 +108,7 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
   }
 
   onClosed(_error: Error | undefined): void {
-    const stream = this.#stream;
-    stream?.onDownstreamReset(
-      stream.state.responseCode === 0 ? "downstream_remote_disconnect" : "downstream_remote_disconnect",
-    );
+    this.#stream?.onDownstreamReset("downstream_remote_disconnect");
     this.#close();
   }
 
@@ -217,11 +217,17 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
       this.#endGracefully();
       return;
     }
-    this.#isRequestRead = false;
-    this.#waitingBytes = 0;
-    this.#reader.nextMessage();
+    if (this.#isRequestRead) this.#awaitNextRequest();
+    else this.#isAnsweredMidRequest = true;
     this.#transport.resume();
     if (!this.#isPumping) this.#pump();
+  }
+
+  #awaitNextRequest(): void {
+    this.#isRequestRead = false;
+    this.#isAnsweredMidRequest = false;
+    this.#waitingBytes = 0;
+    this.#reader.nextMessage();
   }
 
   // ── reading ──
@@ -243,11 +249,15 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
         const trailers = this.#trailers;
         this.#trailers = undefined;
         this.#isRequestRead = true;
-        if (this.#isTunnel) this.#stream?.onTunnelEnd();
+        // Answered before its end was read (a local reply): what was left of it is dropped, and the connection is good for the next.
+        if (this.#stream === undefined) this.#awaitNextRequest();
+        else if (this.#isTunnel) this.#stream?.onTunnelEnd();
         else this.#stream?.onRequestEnd(trailers);
       } else if (event.kind === "need-data" || event.kind === "paused") {
         if (event.kind === "paused") reader.retain();
         this.#stream?.onDownstreamPause();
+        // Answered, and the rest of the request has not come: as Envoy, not waited for.
+        if (this.#stream === undefined && this.#isAnsweredMidRequest) this.#endGracefully();
         break;
       } else if (event.kind === "closed") {
         if (this.#stream === undefined) this.#close();
@@ -318,28 +328,11 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
     return isRoomy;
   }
 
-  /** Ends our side, and cuts the connection when the client does not end its own soon. */
   #endGracefully(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#leave();
-    const transport = this.#transport;
-    const cut = new WheelEntry({ onTimer: () => transport.destroy() });
-    const { wheel } = this.#context;
-    transport.handler = {
-      onBytes: () => undefined,
-      onDrain: () => undefined,
-      onReadEnd: () => {
-        wheel.cancel(cut);
-        if (transport.socket.writableLength === 0) transport.destroy();
-        else transport.socket.destroySoon();
-      },
-      onClosed: () => wheel.cancel(cut),
-    };
-    transport.end();
-    transport.resume();
-    if (this.#isReadEnded) transport.socket.destroySoon();
-    else wheel.arm(cut, 1000);
+    endGracefully(this.#transport, this.#context.wheel, this.#isReadEnded);
   }
 
   #close(): void {

@@ -23,17 +23,17 @@ import type { Workload } from "../stats/peer-metadata.ts";
 import { samplingPercent } from "../tracing/sampling.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { Host } from "../upstream/host.ts";
-import { applyRequestMutations, applyResponseMutations, finalizeResponse, rewriteRequest } from "./apply-route.ts";
+import { applyRequestMutations, rewriteRequest } from "./apply-route.ts";
 import { Attempts } from "./attempts.ts";
 import type { DownstreamSide } from "./downstream-side.ts";
 import { runFilters, type StreamFilters } from "./filter-chain.ts";
 import type { HttpContext, Snapshot } from "./http-context.ts";
-import { buildLocalResponse } from "./local-response.ts";
 import type { MirrorRequest } from "./mirror.ts";
 import { RequestBody } from "./request-body.ts";
 import { prepareRequestHeaders } from "./request-headers.ts";
 import { createRetryState } from "./retry-state.ts";
 import { allowsUpgrade, decideRoute, resolveRoute } from "./route-decision.ts";
+import { sendLocalResponse, sendUpstreamHead } from "./send-response.ts";
 import { startMirrors } from "./start-mirrors.ts";
 import type { StreamState } from "./stream-state.ts";
 import { StreamTimers, type StreamTimersOwner } from "./stream-timers.ts";
@@ -190,29 +190,11 @@ export class HttpStream implements StreamTimersOwner {
   // ── from upstream ──
 
   onUpstreamHead(attempt: UpstreamRequest, head: ResponseHead): void {
-    const { state, context } = this;
     this.hasResponded = true;
-    this.lastActivity = context.clock.monotonic();
+    this.lastActivity = this.context.clock.monotonic();
     if (!this.isRequestDone) this.#timers.cancelRoute();
-    const { headers } = head;
-    state.responseCode = head.status;
-    state.responseHeaders = headers;
-    state.responseCodeDetails = "via_upstream";
-    state.responseDurationMs = this.lastActivity - state.startedAt;
     this.isTunnel = head.framing === "tunnel";
-    finalizeResponse(this, headers, head, attempt);
-    context.telemetry?.onResponse(this, headers, attempt.host);
-    applyResponseMutations(this, headers);
-    this.#down.sendHead({
-      kind: "response",
-      status: head.status,
-      headers,
-      framing: head.framing,
-      contentLength: head.contentLength,
-      close: !this.isTunnel && context.isDraining(),
-      requestMethod: state.method,
-      requestMinor: this.head.minor,
-    });
+    sendUpstreamHead(this, this.#down, attempt, head);
     if (!this.isTunnel) return;
     this.#timers.cancelRoute();
     this.#down.closeAfterStream();
@@ -251,7 +233,7 @@ export class HttpStream implements StreamTimersOwner {
 
   sendLocalReply(reply: LocalReply): void {
     if (this.isDone) return;
-    const { state, context } = this;
+    const { state } = this;
     this.#cancelUpstream();
     if (reply.flag !== undefined) state.addFlag(reply.flag);
     state.responseCodeDetails = reply.details;
@@ -261,28 +243,7 @@ export class HttpStream implements StreamTimersOwner {
       return;
     }
     this.hasResponded = true;
-    const { status, headers, body } = buildLocalResponse(reply, state.headers);
-    state.responseCode = status;
-    state.responseHeaders = headers;
-    applyResponseMutations(this, headers);
-    context.telemetry?.onResponse(this, headers, undefined);
-    finalizeResponse(this, headers);
-    const close = reply.close === true || (!this.isRequestDone && this.head.framing !== "none");
-    this.#down.sendHead({
-      kind: "response",
-      status,
-      headers,
-      framing: body.length === 0 ? "none" : "length",
-      contentLength: body.length,
-      close: close || context.isDraining(),
-      requestMethod: state.method,
-      requestMinor: this.head.minor,
-    });
-    if (close) this.#down.closeAfterStream();
-    if (body.length > 0) this.#down.sendBody(body, 0, body.length);
-    state.bytesSent += body.length;
-    this.#down.sendEnd(undefined);
-    this.#down.flush();
+    sendLocalResponse(this, this.#down, reply);
     this.#finish();
   }
 
