@@ -24,10 +24,25 @@ export async function deployControlPlane(
   return resumed;
 }
 
-export async function deployDemo(client: KubeClient, demoDir: string): Promise<void> {
+/** The pods that the first page needs: they are made before the others, so that somebody can look at the shop while the rest starts. */
+const STOREFRONT = new Set(["catalogue-db", "catalogue", "front-end"]);
+
+export async function deployStorefront(client: KubeClient, demoDir: string): Promise<void> {
+  const isFirst = ({ kind, metadata }: KubeObject) => kind !== "Deployment" || STOREFRONT.has(metadata.name);
   for (const path of ["manifests", "sockshop-virtual-services.yaml", "sockshop-gateway.yaml"]) {
-    await createMissing(client, readManifests(join(demoDir, "1-deploy-app", path)));
+    await createMissing(client, readManifests(join(demoDir, "1-deploy-app", path)).filter(isFirst));
   }
+}
+
+/** The rest of the shop; resolves when every Deployment of the demo is available. */
+export async function deployDemo(client: KubeClient, demoDir: string, signal: AbortSignal): Promise<number> {
+  const objects = readManifests(join(demoDir, "1-deploy-app/manifests"));
+  await createMissing(client, objects);
+  const deployments = objects.filter(({ kind }) => kind === "Deployment");
+  for (const { metadata } of deployments) {
+    await waitForDeployment(client, metadata.namespace ?? "default", metadata.name, signal);
+  }
+  return deployments.length;
 }
 
 /** Resolves with the first 200 of `GET /catalogue` through the ingress gateway. */

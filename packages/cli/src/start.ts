@@ -11,7 +11,7 @@ import type { SupervisorClient } from "@argyle/supervisor";
 import { waitForApi } from "./api.ts";
 import type { CommandContext } from "./command.ts";
 import { COMPONENTS, type ComponentName, componentStart } from "./components.ts";
-import { deployControlPlane, deployDemo, waitForShop } from "./deploy.ts";
+import { deployControlPlane, deployDemo, deployStorefront, waitForShop } from "./deploy.ts";
 import { checkoutDirectory, type Instance, prepareDirectories } from "./instance.ts";
 import { createPhases, type Phases } from "./phases.ts";
 import { choosePort } from "./port-choice.ts";
@@ -120,13 +120,15 @@ async function deploy(
   );
   if (resumed > 0) context.terminal.note(`resumed  ${resumed} objects of the earlier run (--fresh starts over)\n`);
   if (record.demo === "mesh") return;
-  await phases.run("shop", "Sock Shop", async () => {
+  await phases.run("shop", "the first answer of the Sock Shop", async () => {
     if (!record.isDeployed) {
-      await deployDemo(api, demoDir);
-      writeRecord({ ...record, isDeployed: true });
+      await deployStorefront(api, demoDir);
     }
     await waitForShop(record.gatewayPort, signal);
   });
+  if (record.isDeployed) return;
+  await phases.run("pods", "the rest of the shop", () => deployDemo(api, demoDir, signal));
+  writeRecord({ ...record, isDeployed: true });
 }
 
 function checkDisk(instance: Instance): void {

@@ -150,10 +150,6 @@ export function exchange(
   });
 }
 
-export function responses(count: number): (received: string) => boolean {
-  return (received) => received.split("HTTP/1.1 ").length > count && received.endsWith("\n");
-}
-
 const HCM = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 const ROUTER = {
   name: "envoy.filters.http.router",

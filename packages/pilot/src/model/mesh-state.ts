@@ -61,18 +61,3 @@ export interface MeshState {
   readonly peerAuthentications: readonly Config<PeerAuthentication["spec"]>[];
   readonly secrets: ReadonlyMap<string, TlsSecret>;
 }
-
-/** The services of a hostname, those of `preferredNamespace` first. */
-export function findService(
-  services: readonly MeshService[],
-  hostname: string,
-  preferredNamespace?: string,
-): MeshService | undefined {
-  let found: MeshService | undefined;
-  for (const service of services) {
-    if (service.hostname !== hostname) continue;
-    if (service.namespace === preferredNamespace) return service;
-    found ??= service;
-  }
-  return found;
-}

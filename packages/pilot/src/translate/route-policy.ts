@@ -16,7 +16,7 @@ import type { EnvoyMessage, JsonValue } from "../model/json.ts";
 import { protoDuration } from "./cluster-policy.ts";
 import { stringMatcher } from "./route-match.ts";
 
-const DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes";
+const DEFAULT_RETRY_ON = "connect-failure,refused-stream,unavailable,cancelled";
 
 /** Two retries of what is safe to retry, unless a route says otherwise; `attempts: 0` turns retries off. */
 export function retryPolicy(retries: HttpRetry | undefined): EnvoyMessage | undefined {
@@ -56,7 +56,7 @@ export function retryPolicy(retries: HttpRetry | undefined): EnvoyMessage | unde
 
 /** Numbers among the conditions are status codes. */
 function parseRetryOn(text: string | undefined): { readonly retryOn: string; readonly codes: readonly number[] } {
-  if (text === undefined || text === "") return { retryOn: DEFAULT_RETRY_ON, codes: [503] };
+  if (text === undefined || text === "") return { retryOn: DEFAULT_RETRY_ON, codes: [] };
   const names: string[] = [];
   const codes: number[] = [];
   for (const part of text.split(",").map((item) => item.trim())) {

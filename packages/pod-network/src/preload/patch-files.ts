@@ -3,7 +3,7 @@
  * Only what Node opens itself: a native addon or a child that is no Node program does not see it (the kubelet says so in an Event).
  */
 import fs from "node:fs";
-import { sep } from "node:path";
+import { dirname, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PreloadConfig } from "./config.ts";
 
@@ -22,7 +22,8 @@ export function patchFiles(config: PreloadConfig): void {
   if (config.volumeMounts.length === 0) return;
   // The longest mountPath wins, as with nested mounts.
   const mounts = [...config.volumeMounts].sort((a, b) => b.mountPath.length - a.mountPath.length);
-  const map = (path: unknown): unknown => mapPath(path, mounts);
+  const own = ownDirectories(config);
+  const map = (path: unknown): unknown => mapPath(path, mounts, own);
   for (const [name, count] of Object.entries(PATH_ARGUMENTS)) {
     wrap(fs, name, count, map);
     wrap(fs, `${name}Sync`, count, map);
@@ -32,7 +33,16 @@ export function patchFiles(config: PreloadConfig): void {
   wrap(fs.promises, "watch", 1, map);
 }
 
-export function mapPath(path: unknown, mounts: PreloadConfig["volumeMounts"]): unknown {
+/** Where Argyle itself keeps the pod. All of it may be below a mountPath such as /tmp, and is on the host nevertheless. */
+function ownDirectories({ runDir, volumeMounts }: PreloadConfig): readonly string[] {
+  const told = Object.entries(process.env).flatMap(([name, value = ""]) =>
+    name.startsWith("ARGYLE_") && value.startsWith(sep) ? [value] : [],
+  );
+  const program = process.argv[1] === undefined ? [] : [dirname(process.argv[1])];
+  return [runDir, ...told, ...program, ...volumeMounts.map(({ hostPath }) => hostPath)];
+}
+
+export function mapPath(path: unknown, mounts: PreloadConfig["volumeMounts"], own: readonly string[] = []): unknown {
   const text =
     typeof path === "string"
       ? path
@@ -41,7 +51,7 @@ export function mapPath(path: unknown, mounts: PreloadConfig["volumeMounts"]): u
         : Buffer.isBuffer(path)
           ? path.toString()
           : undefined;
-  if (text === undefined) return path;
+  if (text === undefined || own.some((dir) => text === dir || text.startsWith(dir + sep))) return path;
   for (const { mountPath, hostPath } of mounts) {
     const root = mountPath.endsWith(sep) ? mountPath.slice(0, -1) : mountPath;
     if (text === root) return hostPath;

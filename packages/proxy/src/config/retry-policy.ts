@@ -2,24 +2,6 @@
 import type { Fields } from "./fields.ts";
 import { compileHeaderMatcher, type HeaderPredicate } from "./header-matcher.ts";
 
-export type RetryCondition =
-  | "5xx"
-  | "gateway-error"
-  | "reset"
-  | "reset-before-request"
-  | "connect-failure"
-  | "retriable-4xx"
-  | "refused-stream"
-  | "retriable-status-codes"
-  | "retriable-headers"
-  | "envoy-ratelimited"
-  | "http3-post-connect-failure"
-  | "cancelled"
-  | "deadline-exceeded"
-  | "internal"
-  | "resource-exhausted"
-  | "unavailable";
-
 export interface RetryPolicy {
   readonly on: ReadonlySet<string>;
   readonly numRetries: number;

@@ -237,6 +237,8 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
     const after = this.#reader.next();
     this.#stream = undefined;
     // Anything after the response (`error`), an unfinished request, or a closing peer: never pooled.
+    // The end may have come in the same read as the bytes that filled the downstream: the next stream must not find it paused.
+    this.transport.resume();
     const isClean = after.kind === "paused" && this.#isReusable && this.#isRequestDone && !this.#writer.mustClose;
     if (isClean && !this.#isTunnel) this.#owner.onConnectionFree(this);
     else this.close(!this.#isReusable);

@@ -1,0 +1,222 @@
+/** The whole Sock Shop on the mesh, applied with the real kubectl: on our manifests always, on the originals where ARGYLE_TALK_DIR names them. */
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { after, before, describe, type TestContext, test } from "node:test";
+import { eventually } from "@argyle/testkit";
+import { compareOrders, fieldsLogged, startCheckouts } from "../checkout-load.ts";
+import { type MiniCluster, startMiniCluster, withoutKubectl } from "../mini-cluster.ts";
+import { applyShop, DEPLOYMENTS, SHOPS, serviceGraph, shopPods, waitForShop } from "../shop-deployment.ts";
+import { centsOf, createShopper, type ShopOrder } from "../shopper.ts";
+
+/** The talk's graph. */
+const GRAPH = [
+  "http front-end → carts",
+  "http front-end → catalogue",
+  "http front-end → orders",
+  "http front-end → user",
+  "http istio-ingressgateway → front-end",
+  "http orders → carts",
+  "http orders → payment",
+  "http orders → shipping",
+  "http orders → user",
+  "tcp carts → carts-db",
+  "tcp catalogue → catalogue-db",
+  "tcp front-end → session-db",
+  "tcp orders → orders-db",
+  "tcp queue-master → rabbitmq",
+  "tcp shipping → rabbitmq",
+  "tcp user → user-db",
+];
+const VICTIMS = ["carts-db", "orders", "user", "rabbitmq"] as const;
+const CUSTOMERS = 20;
+const BACK_WITHIN_MS = 30_000;
+
+for (const shop of SHOPS) {
+  describe(`the shop on ${shop.name}`, { skip: withoutKubectl || shop.skip }, () => {
+    let cluster: MiniCluster;
+    const cleanups: (() => Promise<void> | void)[] = [];
+    before(async () => {
+      cluster = await startMiniCluster({ after: (fn) => void cleanups.push(fn) }, { demo: "mesh" });
+    });
+    after(async () => {
+      for (const cleanup of cleanups.reverse()) await cleanup();
+    });
+    const shopper = () => {
+      const made = createShopper(cluster.gateway);
+      cleanups.push(() => made.close());
+      return made;
+    };
+    const logOf = (name: string) =>
+      cluster.kubectl("-n", "sock-shop", "logs", `deploy/${name}`, "-c", name, "--tail=-1");
+
+    test("all 14 deployments become available", async (t) => {
+      const started = performance.now();
+      await applyShop(cluster, shop);
+      t.diagnostic(`applied after ${seconds(started)} s`);
+      assert.deepEqual(await waitForShop(cluster), DEPLOYMENTS);
+      t.diagnostic(`available after ${seconds(started)} s`);
+      assert.deepEqual(
+        (await shopPods(cluster)).filter(({ restarts }) => restarts > 0),
+        [],
+      );
+    });
+
+    test("a customer registers, logs in, fills a basket, orders and sees the order; the shipment reaches queue-master", async () => {
+      const customer = shopper();
+      await eventually("the gateway leads to the shop", () => customer.socks());
+      const id = await customer.register(`customer-${shop.storePort}`);
+      const [sock] = (await customer.socks()).filter(({ price }) => price < 50);
+      assert.ok(sock);
+      assert.equal((await customer.ask("POST", "/cart", { id: sock.id, quantity: 2 })).status, 201);
+      const basket = JSON.parse((await customer.ask("GET", "/cart")).body) as ShopOrder["items"];
+      assert.deepEqual(
+        basket.map(({ itemId, quantity, unitPrice }) => ({ itemId, quantity, unitPrice })),
+        [{ itemId: sock.id, quantity: 2, unitPrice: sock.price }],
+      );
+      const placed = await customer.ask("POST", "/orders");
+      assert.equal(placed.status, 201, placed.body);
+      const order = JSON.parse(placed.body) as ShopOrder;
+      assert.equal(Math.round(order.total * 100), centsOf(order.items));
+      assert.deepEqual(
+        (await customer.orders()).map(({ id, total }) => ({ id, total })),
+        [{ id: order.id, total: order.total }],
+      );
+      assert.equal((await customer.ask("GET", "/cart")).body, "[]");
+      await eventually("queue-master has the shipment", async () => {
+        const log = await logOf("queue-master");
+        const line = log.split("\n").find((line) => line.includes(order.shipment.id));
+        assert.match(line ?? log, new RegExp(`Received shipment task: ${id}`));
+      });
+    });
+
+    test("a payment over the limit is declined with 406, and no order is kept", async () => {
+      const customer = shopper();
+      await customer.register(`rich-${shop.storePort}`);
+      const dearest = (await customer.socks()).toSorted((a, b) => b.price - a.price)[0];
+      assert.ok(dearest);
+      assert.equal((await customer.ask("POST", "/cart", { id: dearest.id, quantity: 2 })).status, 201);
+      const refused = await customer.ask("POST", "/orders");
+      assert.equal(refused.status, 406, refused.body);
+      assert.match(refused.body, /declined/i);
+      assert.deepEqual(await customer.orders(), []);
+    });
+
+    test("the service graph is the talk's, from the counters of every sidecar", async () => {
+      await eventually("every edge", async () => assert.deepEqual(await serviceGraph(cluster), GRAPH));
+    });
+
+    test(`the store of carts is a PostgreSQL on port ${shop.storePort}`, async () => {
+      const pod = (await shopPods(cluster)).find(({ name }) => name === "carts-db");
+      assert.ok(pod);
+      assert.match(await askForTls(join(cluster.runDir, pod.ip, `${shop.storePort}.sock`)), /^[NS]$/);
+    });
+
+    test("while parts die under load, every acknowledged order is kept and none is paid twice", async (t) => {
+      const asked = async () => fieldsLogged(await logOf("payment"), /^POST \/paymentAuth$/, "requestId");
+      const before = (await asked()).length;
+      const load = await startCheckouts(cluster.gateway, CUSTOMERS);
+      await grows(load.acknowledged, "before anything dies");
+      t.diagnostic(`before: ${describeErrors(load.takeErrors())}`);
+      for (const victim of VICTIMS) await outage(t, cluster, victim, load);
+      const customers = await load.stop();
+      for (const { shopper } of customers) cleanups.push(() => shopper.close());
+
+      const prices = new Map((await shopper().socks()).map(({ id, price }) => [id, price]));
+      const lists = await Promise.all(customers.map(({ shopper }) => shopper.orders()));
+      const problems = customers.flatMap((customer, i) => compareOrders(customer, lists[i] ?? [], prices));
+      assert.deepEqual(problems, []);
+
+      const paid = (await asked()).slice(before);
+      assert.ok(paid.length >= load.acknowledged());
+      assert.ok(!paid.includes(""), "a payment without a request id");
+      assert.equal(new Set(paid).size, paid.length, "a checkout was paid twice");
+
+      const listed = lists.reduce((sum, orders) => sum + orders.length, 0);
+      const attempts = customers.reduce((sum, customer) => sum + customer.attempts, 0);
+      t.diagnostic(`${attempts} checkouts, ${load.acknowledged()} acknowledged, ${listed} listed, ${paid.length} paid`);
+      const wanted = customers.flatMap(({ promised }) => promised.map(({ order }) => order.shipment.id));
+      const missing = async () => {
+        const shipped = new Set(fieldsLogged(await logOf("queue-master"), /^Received shipment task/, "id"));
+        return wanted.filter((id) => !shipped.has(id));
+      };
+      // A broker without a volume takes what it had not delivered with it.
+      if (shop.isDurable)
+        await eventually("every shipment has arrived", async () => assert.deepEqual(await missing(), []), 15_000);
+      else t.diagnostic(`${(await missing()).length} shipments were lost with the broker`);
+    });
+  });
+}
+
+/** Kills the container's process group with SIGKILL, waits until the kubelet has it ready again and customers check out as before. */
+async function outage(
+  t: TestContext,
+  cluster: MiniCluster,
+  victim: string,
+  load: Awaited<ReturnType<typeof startCheckouts>>,
+): Promise<void> {
+  const find = async () => {
+    const pod = (await shopPods(cluster)).find(({ name }) => name === victim);
+    assert.ok(pod, `${victim} has a pod`);
+    return pod;
+  };
+  const { restarts } = await find();
+  const pid = await cluster.pidOf(`sock-shop/${victim}-${await podSuffix(cluster, victim)}/${victim}`);
+  const started = performance.now();
+  process.kill(-pid, "SIGKILL");
+  await eventually(
+    `${victim} is restarted and ready`,
+    async () => {
+      const pod = await find();
+      assert.equal(pod.restarts, restarts + 1);
+      assert.ok(pod.isReady);
+    },
+    BACK_WITHIN_MS,
+    100,
+  );
+  const ready = seconds(started);
+  await grows(load.acknowledged, `after ${victim} died`);
+  t.diagnostic(
+    `${victim}: ready after ${ready} s, checkouts go on after ${seconds(started)} s; ${describeErrors(load.takeErrors())}`,
+  );
+}
+
+/** `carts` begins the names of the pods of `carts-db` too. */
+async function podSuffix(cluster: MiniCluster, name: string): Promise<string> {
+  const names = await cluster.kubectl(
+    ...["-n", "sock-shop", "get", "pods", "-l", `name=${name}`, "-o", "jsonpath={.items[0].metadata.name}"],
+  );
+  return names.slice(name.length + 1);
+}
+
+/** Two rounds of all customers: whoever waited in an outage has come through. */
+function grows(count: () => number, when: string): Promise<void> {
+  const wanted = count() + 2 * CUSTOMERS;
+  return eventually(
+    `customers check out ${when}`,
+    () => assert.ok(count() >= wanted, `${count()} of ${wanted}`),
+    BACK_WITHIN_MS,
+  );
+}
+
+function describeErrors(errors: Readonly<Record<string, number>>): string {
+  const entries = Object.entries(errors);
+  return entries.length === 0 ? "no errors" : entries.map(([what, count]) => `${count} × ${what}`).join(", ");
+}
+
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1000).toFixed(1);
+}
+
+/** PostgreSQL's SSLRequest: a server of it answers with one letter, N or S. */
+function askForTls(path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path, () => socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])));
+    socket.setTimeout(2000, () => socket.destroy(new Error("no answer to SSLRequest")));
+    socket.once("data", (chunk) => {
+      resolve(chunk.toString("latin1"));
+      socket.destroy();
+    });
+    socket.once("error", reject);
+  });
+}
