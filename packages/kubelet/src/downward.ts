@@ -2,8 +2,7 @@
  * The downward API: a field of the pod or a resource of a container, as text. Used by env (`fieldRef`, `resourceFieldRef`) and by volumes.
  * Source: Kubernetes, "Downward API: available fields". Undefined means that the field is not supported.
  */
-import type { FieldSelectorSource, Pod, ResourceFieldSource } from "@argyle/kube-types";
-import { parseQuantity } from "./quantity.ts";
+import { type FieldSelectorSource, type Pod, parseQuantity, type ResourceFieldSource } from "@argyle/kube-types";
 
 export interface NodeFacts {
   readonly nodeName: string;

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Container, Pod, Service } from "@argyle/kube-types";
+import { type Container, type Pod, parseQuantity, type Service } from "@argyle/kube-types";
 import { resolveCommand } from "./command.ts";
 import { buildEnvironment } from "./environment.ts";
 import { expandVariables } from "./expand.ts";
-import { parseQuantity } from "./quantity.ts";
 
 const service = (namespace: string, name: string, ip: string, port: number): Service => ({
   apiVersion: "v1",

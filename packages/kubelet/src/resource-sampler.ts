@@ -3,10 +3,10 @@
  * limit is killed as OOMKilled. A hosted proxy has no process of its own: it is given an even share of its worker's.
  */
 import type { Clock, Timer } from "@argyle/core";
+import { parseQuantity } from "@argyle/kube-types";
 import { allContainers } from "./decide.ts";
 import type { PodWorker } from "./pod-worker.ts";
 import { readProcessTable, type TreeUsage, treeUsage } from "./process-table.ts";
-import { parseQuantity } from "./quantity.ts";
 
 export interface ContainerUsage {
   readonly container: string;
