@@ -58,6 +58,8 @@ interface TypeState {
   asked: WantedNames | undefined;
   version: string;
   nonce: string;
+  /** State of the world: a refused response changed `held` in part, so `version` no longer names it. */
+  isMixed: boolean;
 }
 
 const NO_NAMES: ReadonlySet<string> = new Set();
@@ -167,6 +169,8 @@ export function createSotwClientSession(
       for (const state of states.values()) {
         state.asked = undefined;
         state.nonce = "";
+        // A server may say nothing to a client that brings the current version along: only a set that is held whole may be named.
+        if (state.isMixed) state.version = "";
       }
       return inPushOrder(options.types).flatMap(wantedChanged);
     },
@@ -185,6 +189,7 @@ export function createSotwClientSession(
     settle(update, rejected) {
       const state = stateOf(update.typeUrl);
       recordHeld(state, update, rejected);
+      state.isMixed = rejected.length > 0;
       if (rejected.length === 0) state.version = update.version;
       return [request(update.typeUrl, state, { responseNonce: update.nonce, ...nackOf(rejected) })];
     },
@@ -196,7 +201,7 @@ function createStates(options: ClientSessionOptions) {
   const stateOf = (typeUrl: string): TypeState => {
     let state = states.get(typeUrl);
     if (state === undefined) {
-      state = { held: new Map(), asked: undefined, version: "", nonce: "" };
+      state = { held: new Map(), asked: undefined, version: "", nonce: "", isMixed: false };
       states.set(typeUrl, state);
     }
     return state;

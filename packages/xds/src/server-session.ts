@@ -155,7 +155,8 @@ export function createSotwServerSession(
         const isFull = WILDCARD_TYPES.has(state.typeUrl);
         const difference = compare(state, lookup, isFull);
         const version = hash([...difference.all].map(([name, v]) => `${name}=${v}`).join("\n"));
-        const isKnownFromBefore = isFull && state.nonce === "" && state.setVersion === version;
+        const isKnownFromBefore =
+          isFull && state.nonce === "" && state.setVersion !== "" && state.setVersion === version;
         const isNews = difference.upserts.length > 0 || (isFull && difference.removals.length > 0);
         const owes = state.owesAnswer && (isFull || difference.upserts.length > 0);
         state.due.clear();
