@@ -378,7 +378,12 @@ test("output that nobody reads any more ends nothing", async (t) => {
 
 function kubectlOf(instance: LoneInstance) {
   const program = findKubectls()[0]?.path ?? "kubectl";
-  const env = { ...instance.env, KUBECONFIG: join(instance.stateDir, "kubeconfig") };
+  // Without HOME kubectl would keep its cache below the working directory.
+  const env = {
+    ...instance.env,
+    KUBECONFIG: join(instance.stateDir, "kubeconfig"),
+    KUBECACHEDIR: join(instance.stateDir, "kubectl-cache"),
+  };
   return (...args: string[]) => run(program, args, { env });
 }
 
