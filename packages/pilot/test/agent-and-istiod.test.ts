@@ -2,7 +2,7 @@
 // (the proxy's runtime) and the resources are the test's.
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Clock, silentLogger, systemClock } from "@argyle/core";
@@ -77,7 +77,12 @@ function start(
   t: TestScope,
   target: () => string,
   rootPem: string,
-  options: { readonly token?: string; readonly clock?: Clock; readonly namespace?: string } = {},
+  options: {
+    readonly token?: string;
+    readonly clock?: Clock;
+    readonly namespace?: string;
+    readonly heldDirectory?: string;
+  } = {},
 ): { agent: Agent; sink: TestSink } {
   const sink = createSink();
   const agent = startAgent({
@@ -88,6 +93,7 @@ function start(
       rootfs: writeRootfs(tempDir(t), options.token ?? "shop/web", rootPem),
     },
     sink,
+    heldDirectory: options.heldDirectory ?? join(tempDir(t), "held"),
     shared,
     clock: options.clock ?? systemClock,
     log: silentLogger,
@@ -221,6 +227,63 @@ test("keeps its configuration over a restart of istiod, brings its versions back
   await eventually("a later change arrives", () => assert.equal(sink.log.at(-1), "Cluster +b"));
   assert.equal(sink.log.length, 5);
 });
+
+test("the agent of a restarted worker goes on with what was held: no istiod is needed, and nothing is sent again", async (t) => {
+  const source = world();
+  const store = createMemoryCaStore();
+  const path = join(tempDir(t), "istiod.sock");
+  const heldDirectory = join(tempDir(t), "held");
+  const first = await startIstiod(source, { store, listen: `unix:${path}` });
+  const before = start(t, () => `unix:${path}`, first.ca.rootCertPem, { heldDirectory });
+  await before.agent.ready;
+  before.sink.want(ENDPOINT_TYPE, "a");
+  const kept = ["cds", "eds", "identity", "lds"];
+  await eventually("it is written", () => assert.deepEqual(readdirSync(heldDirectory).sort(), kept));
+  assert.ok(kept.every((name) => (statSync(join(heldDirectory, name)).mode & 0o077) === 0));
+  before.agent.close();
+  await first.close();
+
+  const { agent, sink } = start(t, () => `unix:${path}`, first.ca.rootCertPem, { heldDirectory });
+  sink.want(ENDPOINT_TYPE, "a");
+  await agent.restored;
+  await agent.ready;
+  const restored = ["Cluster +a +b", "ClusterLoadAssignment +a", "Listener +in", "Secret +default +ROOTCA"];
+  assert.deepEqual([...sink.log].sort(), restored);
+  assert.equal(agent.status().certificate?.serialNumber, before.agent.status().certificate?.serialNumber);
+  assert.deepEqual(sink.held.get("Cluster/b"), before.sink.held.get("Cluster/b"));
+  source.set(CLUSTER_TYPE, "b", { name: "b", type: "STATIC" });
+
+  const second = await startIstiod(source, { store, listen: `unix:${path}` });
+  t.after(() => second.close());
+  await eventually("the change of the meantime arrives", () => assert.equal(sink.log.at(-1), "Cluster +b"));
+  assert.equal(sink.log.length, restored.length + 1);
+  await eventually("it is written again", () => assert.deepEqual(readdirSync(heldDirectory).sort(), kept));
+});
+
+const unusable = [
+  { name: "cut off", file: "cds", text: async () => '["a","1"]\n{"name":' },
+  { name: "no certificate", file: "identity", text: async () => '{"certChain":["nonsense"],"privateKeyPem":""}' },
+  {
+    name: "of another workload",
+    file: "identity",
+    async text({ ca }: TestIstiod) {
+      const { privateKeyPem, csrPem } = createKeyAndCsr("spiffe://cluster.local/ns/shop/sa/other");
+      const identity = { namespace: "shop", serviceAccount: "other" };
+      return JSON.stringify({ privateKeyPem, certChain: await ca.signWorkload(csrPem, identity, 0) });
+    },
+  },
+];
+for (const { name, file, text } of unusable) {
+  test(`held state that is ${name} is not used: istiod is asked`, async (t) => {
+    const istiod = await startWorld(t, world());
+    const heldDirectory = tempDir(t);
+    writeFileSync(join(heldDirectory, file), await text(istiod));
+    const { agent, sink } = start(t, () => `127.0.0.1:${istiod.tlsPort}`, istiod.ca.rootCertPem, { heldDirectory });
+    await agent.ready;
+    assert.deepEqual(sink.log, ["Secret +default +ROOTCA", "Cluster +a +b", "Listener +in"]);
+    assert.match(istiod.metrics(), /citadel_server_csr_count 1/);
+  });
+}
 
 test("renews its certificate at half life while the stream goes on", async (t) => {
   const istiod = await startWorld(t, world());

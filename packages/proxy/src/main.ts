@@ -82,6 +82,7 @@ async function main(): Promise<void> {
   const registry = createXdsRegistry(readFileSync(join(__dirname, "assets/xds.binpb")));
   const shared = createAgentShared(registry);
   const wheel = createTimerWheel(systemClock);
+  const heldDir = join(directory, "held");
   const connectIstiod = createIstiodConnector(network, log, join(directory, "istiod"));
   const worker = startWorker({
     directory,
@@ -89,10 +90,12 @@ async function main(): Promise<void> {
     log,
     pid: process.pid,
     drainMs: flags["drain-ms"] ?? 5000,
+    heldDir,
     start: (spec) =>
       startSidecar(spec, {
         network,
         runDir,
+        heldDir,
         clock: systemClock,
         wheel,
         shared,

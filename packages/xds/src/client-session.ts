@@ -50,6 +50,8 @@ export interface ClientSessionOptions {
   readonly node: Node;
   readonly types: readonly string[];
   readonly wanted: (typeUrl: string) => WantedNames;
+  /** What the owner holds already, name → version by type: kept from an earlier session. */
+  readonly held?: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
 interface TypeState {
@@ -201,7 +203,7 @@ function createStates(options: ClientSessionOptions) {
   const stateOf = (typeUrl: string): TypeState => {
     let state = states.get(typeUrl);
     if (state === undefined) {
-      state = { held: new Map(), asked: undefined, version: "", nonce: "", isMixed: false };
+      state = { held: new Map(options.held?.get(typeUrl)), asked: undefined, version: "", nonce: "", isMixed: false };
       states.set(typeUrl, state);
     }
     return state;

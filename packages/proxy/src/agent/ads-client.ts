@@ -24,6 +24,7 @@ import {
 } from "@argyle/xds";
 import type { RejectedResource, ResourceSink, ResourceUpsert } from "../resource-sink.ts";
 import type { DecodedResources } from "./decoded-resources.ts";
+import type { HeldState } from "./held-state.ts";
 import type { Call } from "./istiod.ts";
 
 export interface TypeProgress {
@@ -50,6 +51,9 @@ export interface AdsClientOptions {
   readonly call: () => Promise<Call>;
   readonly wire: XdsWire;
   readonly decoded: DecodedResources;
+  readonly held: HeldState;
+  /** Resources in force from before, by type: what the sink took of them. */
+  readonly restored: ReadonlyMap<string, readonly ResourceUpsert[]>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
@@ -65,7 +69,13 @@ interface OpenStream {
 
 export function createAdsClient(options: AdsClientOptions): AdsClient {
   const { clock, log, sink } = options;
-  const session: ClientSession<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = createDeltaClientSession(options);
+  const inForce = new Map(
+    [...options.restored].map(([typeUrl, list]) => [typeUrl, new Map(list.map((upsert) => [upsert.name, upsert]))]),
+  );
+  const session: ClientSession<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = createDeltaClientSession({
+    ...options,
+    held: new Map([...inForce].map(([typeUrl, named]) => [typeUrl, versionsOf(named)])),
+  });
   const progress = new Map<string, TypeProgress>();
   const changedTypes = new Set<string>();
   let stream: OpenStream | undefined;
@@ -85,6 +95,16 @@ export function createAdsClient(options: AdsClientOptions): AdsClient {
     if (changedTypes.size === 0) queueMicrotask(sendWanted);
     changedTypes.add(typeUrl);
   });
+
+  const keep = (typeUrl: string) => {
+    options.held.keepResources(typeUrl, () => {
+      const named = inForce.get(typeUrl) ?? new Map<string, ResourceUpsert>();
+      const held = session.held(typeUrl);
+      for (const name of named.keys()) if (!held.has(name)) named.delete(name);
+      return named.values();
+    });
+  };
+  for (const typeUrl of inForce.keys()) keep(typeUrl);
 
   const apply = (response: DeltaDiscoveryResponse): readonly DeltaDiscoveryRequest[] => {
     const { typeUrl } = response;
@@ -107,6 +127,8 @@ export function createAdsClient(options: AdsClientOptions): AdsClient {
     const rejection = rejected.length === 0 ? undefined : rejected.map((r) => `${r.name}: ${r.message}`).join("; ");
     if (rejection !== undefined) log.warn("configuration rejected", { type: shortTypeName(typeUrl), rejection });
     const answer = session.settle(update, rejected);
+    updateInForce(inForce, typeUrl, upserts, update.removals, rejected);
+    keep(typeUrl);
     const responses = (progress.get(typeUrl)?.responses ?? 0) + 1;
     progress.set(typeUrl, { held: session.held(typeUrl).size, responses, rejection });
     options.onApplied(typeUrl);
@@ -176,4 +198,25 @@ export function createAdsClient(options: AdsClientOptions): AdsClient {
       stream = undefined;
     },
   };
+}
+
+function versionsOf(named: ReadonlyMap<string, ResourceUpsert>): ReadonlyMap<string, string> {
+  return new Map([...named].map(([name, { version }]) => [name, version]));
+}
+
+function updateInForce(
+  inForce: Map<string, Map<string, ResourceUpsert>>,
+  typeUrl: string,
+  upserts: readonly ResourceUpsert[],
+  removals: readonly string[],
+  rejected: readonly RejectedResource[],
+): void {
+  let named = inForce.get(typeUrl);
+  if (named === undefined) {
+    named = new Map();
+    inForce.set(typeUrl, named);
+  }
+  const bad = new Set(rejected.map(({ name }) => name));
+  for (const upsert of upserts) if (!bad.has(upsert.name)) named.set(upsert.name, upsert);
+  for (const name of removals) if (!bad.has(name)) named.delete(name);
 }

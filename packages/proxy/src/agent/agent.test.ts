@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { silentLogger, systemClock } from "@argyle/core";
 import { eventually, tempDir } from "@argyle/testkit";
+import type { XdsRegistry } from "@argyle/xds";
 import { type AgentShared, startAgent } from "./agent.ts";
+import { createDecodedResources } from "./decoded-resources.ts";
 
 test("labels that cannot be read are read again, and become the identity", async (t) => {
   const rootfs = tempDir(t);
@@ -15,8 +17,9 @@ test("labels that cannot be read are read again, and become the identity", async
     spec: { podIP: "10.244.0.7", args: ["proxy", "sidecar"], env: {}, rootfs },
     sink: { apply: () => [], wanted: () => new Set<string>(), onWantedChange: () => undefined },
     connect: () => Promise.reject(new Error("no istiod in this test")),
+    heldDirectory: join(rootfs, "held"),
     // Nothing is sent: istiod cannot be reached.
-    shared: {} as AgentShared,
+    shared: { decoded: createDecodedResources({} as XdsRegistry) } as AgentShared,
     clock: systemClock,
     log: { ...silentLogger, warn: (message) => void warnings.push(message) },
   });

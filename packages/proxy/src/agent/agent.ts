@@ -16,11 +16,12 @@ import {
   type XdsRegistry,
   type XdsWire,
 } from "@argyle/xds";
-import type { ResourceSink } from "../resource-sink.ts";
+import type { ResourceSink, ResourceUpsert } from "../resource-sink.ts";
 import { type AdsClient, createAdsClient, type TypeProgress } from "./ads-client.ts";
 import { AGENT_FILES, type AgentSpec } from "./agent-spec.ts";
 import { type ChannelPool, createChannelPool } from "./channel-pool.ts";
 import { createDecodedResources, type DecodedResources } from "./decoded-resources.ts";
+import { createHeldState } from "./held-state.ts";
 import { type ConnectIstiod, callIstiod } from "./istiod.ts";
 import { describeWorkload, type Workload, type WorkloadFiles } from "./workload.ts";
 import { type CertificateStatus, keepWorkloadCertificate, type WorkloadCertificate } from "./workload-certificate.ts";
@@ -36,6 +37,8 @@ export interface AgentOptions {
   readonly spec: AgentSpec;
   readonly sink: ResourceSink;
   readonly connect: ConnectIstiod;
+  /** Where what is held is kept for the next worker; of this pod alone. */
+  readonly heldDirectory: string;
   readonly shared: AgentShared;
   readonly clock: Clock;
   readonly log: Logger;
@@ -54,6 +57,8 @@ export interface AgentStatus {
 export interface Agent {
   /** The identity is there and clusters and listeners have been applied once: what /healthz/ready of pilot-agent waits for. */
   readonly ready: Promise<void>;
+  /** What the worker before this one held is in force; at once when it held nothing. */
+  readonly restored: Promise<void>;
   status(): AgentStatus;
   close(): void;
 }
@@ -74,6 +79,13 @@ export function createAgentShared(registry: XdsRegistry): AgentShared {
 export function startAgent(options: AgentOptions): Agent {
   const { spec, sink, shared, clock, log } = options;
   const random = options.random ?? Math.random;
+  const held = createHeldState({
+    directory: options.heldDirectory,
+    parse: shared.decoded.parse,
+    clock,
+    log,
+    random,
+  });
   let workload: Workload | undefined;
   let certificate: WorkloadCertificate | undefined;
   let ads: AdsClient | undefined;
@@ -104,7 +116,36 @@ export function startAgent(options: AgentOptions): Agent {
     return undefined;
   };
 
+  let endRestore: () => void = () => undefined;
+  const restored = new Promise<void>((resolve) => {
+    endRestore = resolve;
+  });
+  const applied = new Set<string>();
+  const onApplied = (typeUrl: string) => {
+    applied.add(typeUrl);
+    if (!isReady && applied.has(CLUSTER_TYPE) && applied.has(LISTENER_TYPE)) becomeReady();
+  };
+
+  /** What it holds is applied as if istiod had sent it; a resource that is refused now is asked for again. */
+  const restore = async (): Promise<ReadonlyMap<string, readonly ResourceUpsert[]>> => {
+    const lists = await Promise.all(TYPES.map((typeUrl) => held.takeResources(typeUrl)));
+    const inForce = new Map<string, readonly ResourceUpsert[]>();
+    TYPES.forEach((typeUrl, i) => {
+      const upserts = lists[i] ?? [];
+      if (upserts.length === 0) return;
+      const rejected = new Set(sink.apply(typeUrl, upserts, []).map(({ name }) => name));
+      inForce.set(
+        typeUrl,
+        upserts.filter(({ name }) => !rejected.has(name)),
+      );
+      onApplied(typeUrl);
+    });
+    return inForce;
+  };
+
   const run = async () => {
+    const fromBefore = await restore();
+    if (fromBefore.size === 0) endRestore();
     const files = await readFiles();
     if (files === undefined) return;
     const self = describeWorkload(spec, files);
@@ -118,6 +159,7 @@ export function startAgent(options: AgentOptions): Agent {
       clock,
       log,
       random,
+      held,
       call: callAt(self.caAddress),
       onSecrets(secrets, version) {
         const upserts = secrets.map((resource) => ({ name: resource.name, version, resource }));
@@ -126,9 +168,10 @@ export function startAgent(options: AgentOptions): Agent {
         }
       },
     });
+    await certificate.restored;
+    endRestore();
     await certificate.issued;
     if (isClosed) return;
-    const applied = new Set<string>();
     ads = createAdsClient({
       node: self.node,
       types: TYPES,
@@ -137,19 +180,21 @@ export function startAgent(options: AgentOptions): Agent {
       call: callAt(self.discoveryAddress),
       wire: shared.wire,
       decoded: shared.decoded,
+      held,
+      restored: fromBefore,
       clock,
       log,
       random,
-      onApplied(typeUrl) {
-        applied.add(typeUrl);
-        if (!isReady && applied.has(CLUSTER_TYPE) && applied.has(LISTENER_TYPE)) becomeReady();
-      },
+      onApplied,
     });
   };
-  run().catch((error: unknown) => log.error("agent failed", { error: String(error) }));
+  run()
+    .catch((error: unknown) => log.error("agent failed", { error: String(error) }))
+    .finally(endRestore);
 
   return {
     ready,
+    restored,
     status: () => ({
       workload,
       isReady,
@@ -160,6 +205,7 @@ export function startAgent(options: AgentOptions): Agent {
     }),
     close() {
       isClosed = true;
+      held.close();
       certificate?.close();
       ads?.close();
     },

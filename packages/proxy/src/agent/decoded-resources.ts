@@ -1,5 +1,5 @@
 /**
- * Resources decoded once per content and shared by the agents of a worker: most clusters, endpoints and routes are the same bytes for
+ * Resources decoded once per content, from the wire or from JSON, and shared by the agents of a worker: most clusters, endpoints and routes are the same bytes for
  * every sidecar. What nobody uses any more is collected. Invariant: decoded resources are never changed by anyone.
  */
 import { createHash } from "node:crypto";
@@ -8,6 +8,8 @@ import type { PackedResource, XdsRegistry } from "@argyle/xds";
 
 export interface DecodedResources {
   decode(packed: PackedResource): Result<object>;
+  /** Throws SyntaxError. */
+  parse(json: string): object;
   size(): number;
 }
 
@@ -16,6 +18,10 @@ export function createDecodedResources(registry: XdsRegistry): DecodedResources 
   const collected = new FinalizationRegistry<string>((key) => {
     if (known.get(key)?.deref() === undefined) known.delete(key);
   });
+  const remember = (key: string, value: object) => {
+    known.set(key, new WeakRef(value));
+    collected.register(value, key);
+  };
   return {
     size: () => known.size,
     decode({ typeUrl, value }) {
@@ -23,11 +29,16 @@ export function createDecodedResources(registry: XdsRegistry): DecodedResources 
       const shared = known.get(key)?.deref();
       if (shared !== undefined) return { ok: true, value: shared };
       const decoded = registry.decode(typeUrl, value);
-      if (decoded.ok) {
-        known.set(key, new WeakRef(decoded.value));
-        collected.register(decoded.value, key);
-      }
+      if (decoded.ok) remember(key, decoded.value);
       return decoded;
+    },
+    parse(json) {
+      const key = createHash("sha256").update(json).digest("base64");
+      const shared = known.get(key)?.deref();
+      if (shared !== undefined) return shared;
+      const value = JSON.parse(json) as object;
+      remember(key, value);
+      return value;
     },
   };
 }

@@ -1,11 +1,12 @@
 /**
- * The sidecar's identity: a key that never leaves this process, a CSR to istiod, and both kept fresh at half life. Failures are
- * retried with back-off while the old certificate goes on serving.
+ * The sidecar's identity: a key that never leaves this process (but for the held state of a worker that dies), a CSR to istiod, and both kept
+ * fresh at half life. Failures are retried with back-off while the old certificate goes on serving.
  */
 import { X509Certificate } from "node:crypto";
 import { type BackoffPolicy, backoffDelay, type Clock, describeError, type Logger, type Timer } from "@argyle/core";
 import { createCertificate, type Secret, type XdsWire } from "@argyle/xds";
 import { createKeyAndCsr } from "./csr.ts";
+import type { HeldIdentity, HeldState } from "./held-state.ts";
 import type { Call } from "./istiod.ts";
 
 export interface CertificateStatus {
@@ -16,6 +17,8 @@ export interface CertificateStatus {
 export interface WorkloadCertificate {
   /** The first certificate is there. */
   readonly issued: Promise<void>;
+  /** The one that was held is in force, if it was still good. */
+  readonly restored: Promise<void>;
   status(): CertificateStatus | undefined;
   close(): void;
 }
@@ -27,6 +30,7 @@ export interface WorkloadCertificateOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly random: () => number;
+  readonly held: HeldState;
   readonly call: () => Promise<Call>;
   /** `default` and `ROOTCA`, together. */
   readonly onSecrets: (secrets: readonly Secret[], version: string) => void;
@@ -48,7 +52,7 @@ export function keepWorkloadCertificate(options: WorkloadCertificateOptions): Wo
     resolveIssued = resolve;
   });
 
-  const request = async () => {
+  const request = async (): Promise<HeldIdentity> => {
     const { channel, metadata } = await options.call();
     const abort = new AbortController();
     const deadline = clock.after(CALL_TIMEOUT_MS, () => abort.abort(), { unref: true });
@@ -66,16 +70,11 @@ export function keepWorkloadCertificate(options: WorkloadCertificateOptions): Wo
 
   const renew = async () => {
     try {
-      const { privateKeyPem, certChain } = await request();
+      const identity = await request();
       if (isClosed) return;
-      const leaf = new X509Certificate(certChain[0] ?? "");
-      const notAfter = Date.parse(leaf.validTo);
-      current = { serialNumber: leaf.serialNumber, notAfter };
-      options.onSecrets(secretsOf(certChain, privateKeyPem), leaf.serialNumber);
+      const leaf = use(identity);
       failures = 0;
-      resolveIssued();
-      const lifeMs = Math.max(0, notAfter - clock.now());
-      plan(lifeMs * (0.5 + random() * 0.1));
+      options.held.keepIdentity(identity);
       log.info("workload certificate issued", { id: options.spiffeId, notAfter: leaf.validTo });
     } catch (error) {
       if (isClosed) return;
@@ -84,13 +83,38 @@ export function keepWorkloadCertificate(options: WorkloadCertificateOptions): Wo
       plan(retryInMs);
     }
   };
+  const use = ({ certChain, privateKeyPem }: HeldIdentity): X509Certificate => {
+    const leaf = new X509Certificate(certChain[0] ?? "");
+    const notAfter = Date.parse(leaf.validTo);
+    current = { serialNumber: leaf.serialNumber, notAfter };
+    options.onSecrets(secretsOf(certChain, privateKeyPem), leaf.serialNumber);
+    resolveIssued();
+    const lifeMs = Math.max(0, notAfter - clock.now());
+    plan(lifeMs * (0.5 + random() * 0.1));
+    return leaf;
+  };
+  const start = async () => {
+    const identity = await options.held.takeIdentity();
+    if (isClosed) return;
+    try {
+      if (identity !== undefined && isFresh(identity, options.spiffeId, clock.now())) {
+        use(identity);
+        options.held.keepIdentity(identity);
+        return;
+      }
+    } catch (error) {
+      log.warn("held certificate cannot be used", { error: describeError(error) });
+    }
+    void renew();
+  };
   const plan = (delayMs: number) => {
     timer = clock.after(Math.min(delayMs, MAX_TIMER_MS), () => void renew(), { unref: true });
   };
-  void renew();
+  const restored = start();
 
   return {
     issued,
+    restored,
     status: () => current,
     close() {
       isClosed = true;
@@ -98,6 +122,15 @@ export function keepWorkloadCertificate(options: WorkloadCertificateOptions): Wo
       abortCall();
     },
   };
+}
+
+/** Of this workload, and less than half of its life is over: else it would be renewed at once anyway. */
+function isFresh({ certChain }: HeldIdentity, spiffeId: string, now: number): boolean {
+  const leaf = new X509Certificate(certChain[0] ?? "");
+  const from = Date.parse(leaf.validFrom);
+  return (
+    leaf.subjectAltName?.includes(`URI:${spiffeId}`) === true && now < from + (Date.parse(leaf.validTo) - from) / 2
+  );
 }
 
 /** The last certificate of the answer is the root, the others are the chain that the proxy presents. */

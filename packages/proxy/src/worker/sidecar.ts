@@ -35,6 +35,8 @@ export interface SidecarSpec extends AgentSpec {
 export interface SidecarDeps {
   readonly network: PodNetwork;
   readonly runDir: string;
+  /** Parent of each pod's held state; of this worker alone. */
+  readonly heldDir: string;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly shared: AgentShared;
@@ -87,7 +89,6 @@ export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promis
 
   const servers: Server[] = [];
   const pages: ServedPage[] = [];
-  let agent: Agent | undefined;
   let isClosed = false;
   const listen = async (name: "in" | "out", take: (connection: AcceptedConnection) => void) => {
     const onConnection = (socket: Socket) => {
@@ -108,7 +109,7 @@ export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promis
   const close = () => {
     if (isClosed) return;
     isClosed = true;
-    agent?.close();
+    agent.close();
     for (const server of servers) server.close();
     for (const page of pages) page.close();
     proxy.close();
@@ -124,7 +125,18 @@ export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promis
       close();
       end();
     });
+  const agent = startAgent({
+    spec,
+    sink: proxy.runtime,
+    connect: deps.connectIstiod,
+    heldDirectory: join(deps.heldDir, spec.podUid),
+    shared: deps.shared,
+    clock,
+    log,
+  });
   try {
+    // Whoever comes in finds the configuration of before, not none.
+    await agent.restored;
     await Promise.all([
       listen("in", (connection) => proxy.listeners.acceptInbound(connection)),
       listen("out", (connection) => proxy.listeners.acceptOutbound(connection)),
@@ -142,7 +154,7 @@ export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promis
             return found !== undefined;
           },
         },
-        () => agent,
+        agent,
         quit,
       ).map(async (page) => void pages.push(await page)),
     ]);
@@ -150,7 +162,6 @@ export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promis
     close();
     throw error;
   }
-  agent = startAgent({ spec, sink: proxy.runtime, connect: deps.connectIstiod, shared: deps.shared, clock, log });
   log.info("proxy started", { pod: spec.podIP, at: rfc3339(clock.now()) });
 
   return {
@@ -173,15 +184,15 @@ function openPages(
   proxy: ProxyServer,
   network: PodNetwork,
   logLevel: AdminDeps["logLevel"],
-  agent: () => Agent | undefined,
+  agent: Agent,
   quit: () => void,
 ): readonly Promise<ServedPage>[] {
   const path = (port: number) => network.socketPath(spec.podIP, port);
   const app = parseAppMetrics(spec.env.ISTIO_PROMETHEUS_ANNOTATIONS);
   const pages: StatusPages = {
     registry: proxy.deps.registry,
-    isReady: () => proxy.runtime.isReady && agent()?.status().isReady === true,
-    agent: () => agent()?.status(),
+    isReady: () => proxy.runtime.isReady && agent.status().isReady,
+    agent: () => agent.status(),
     appMetrics: async () => (app === undefined ? undefined : await fetchAppMetrics(network, spec.podIP, app)),
     quit,
   };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { silentLogger, systemClock } from "@argyle/core";
@@ -15,8 +15,11 @@ test("hosts what the directory says and drains what goes", async (t) => {
     JSON.stringify({ podIP, podUid: "u", containerName: "istio-proxy", args: [], env: {}, rootfs: "/", log: "/x" });
   writeFileSync(join(directory, "10.244.0.1.json"), spec("10.244.0.1"));
   writeFileSync(join(directory, "10.244.0.9.state"), "{}");
+  const held = () => readdirSync(join(directory, "held")).sort();
+  for (const uid of ["u", "gone"]) mkdirSync(join(directory, "held", uid), { recursive: true });
   const worker = startWorker({
     directory,
+    heldDir: join(directory, "held"),
     clock: systemClock,
     log: silentLogger,
     pid: 7,
@@ -41,12 +44,14 @@ test("hosts what the directory says and drains what goes", async (t) => {
     assert.deepEqual([state("10.244.0.1").pid, state("10.244.0.1").state], [7, "running"]),
   );
   assert.equal(existsSync(join(directory, "10.244.0.9.state")), false, "the state of a pod that is gone must go");
+  assert.deepEqual(held(), ["u"], "what a pod held that is gone must go");
   writeFileSync(join(directory, "10.244.0.2.json"), spec("10.244.0.2"));
   await eventually("second", () => assert.equal(state("10.244.0.2").state, "running"));
   rmSync(join(directory, "10.244.0.1.json"));
   await eventually("draining", () => assert.equal(state("10.244.0.1").state, "draining"));
   release();
   await eventually("gone", () => assert.equal(existsSync(join(directory, "10.244.0.1.state")), false));
+  assert.deepEqual(held(), []);
   assert.deepEqual(events, ["start 10.244.0.1", "start 10.244.0.2", "drain 10.244.0.1", "close 10.244.0.1"]);
   const closing = worker.close();
   release();
@@ -61,6 +66,7 @@ test("a proxy that was told to quit is gone alone, and hosted again when its fil
   for (const ip of ["10.244.0.1", "10.244.0.2"]) writeFileSync(join(directory, `${ip}.json`), spec(ip));
   const worker = startWorker({
     directory,
+    heldDir: join(directory, "held"),
     clock: systemClock,
     log: silentLogger,
     pid: 7,

@@ -9,6 +9,8 @@ import type { Sidecar, SidecarSpec } from "./sidecar.ts";
 
 export interface WorkerDeps {
   readonly directory: string;
+  /** What the sidecars hold for the next worker, a directory a pod uid: it goes with its pod. */
+  readonly heldDir: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly pid: number;
@@ -81,6 +83,7 @@ export function startWorker(deps: WorkerDeps): Worker {
       writeState(podIp, "draining");
       await entry.sidecar.drain(deps.drainMs);
       entry.sidecar.close();
+      rmSync(join(deps.heldDir, entry.sidecar.spec.podUid), { recursive: true, force: true });
     }
     entries.delete(podIp);
     rmSync(join(directory, `${podIp}.state`), { force: true });
@@ -130,10 +133,18 @@ export function startWorker(deps: WorkerDeps): Worker {
       if (!isClosed) rescan();
     });
   };
+  const forgetPodsThatWent = () => {
+    // Asked of the text, because a spec that is not JSON must not end the worker.
+    const texts = [...entries.values()].map(({ text }) => text);
+    for (const name of listNames(deps.heldDir))
+      if (!texts.some((text) => text.includes(name)))
+        rmSync(join(deps.heldDir, name), { recursive: true, force: true });
+  };
   const watcher = watch(directory, scan);
   watcher.on("error", (error) => log.warn("cannot watch the worker directory", { error: describeError(error) }));
   scan();
   rescan();
+  forgetPodsThatWent();
 
   return {
     hosted,
