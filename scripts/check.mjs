@@ -1,4 +1,4 @@
-// Everything CI checks, in order of cost: types, lint and format, layers, dead code, then the tests.
+// Everything CI checks, in order of cost: types, lint and format, layers, dead code, licences, then the tests.
 import { spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,7 @@ const steps = [
   ["lint and format", bin("biome"), ["check", "--error-on-warnings", root]],
   ["layers", node, [join(root, "scripts/check-layers.mjs")]],
   ["dead code", bin("knip"), []],
+  ["licences", node, [join(root, "scripts/notices.mjs"), "--check"]],
   ["tests", node, [join(root, "scripts/test.mjs"), ...process.argv.slice(2)]],
 ];
 for (const [name, command, args] of steps) {
