@@ -4,16 +4,14 @@
  */
 import { type Address, compileAddress } from "./address.ts";
 import type { Fields } from "./fields.ts";
+import { compileLb, type LbConfig } from "./lb-config.ts";
 import { compileTransportSocket, type TransportSocketConfig } from "./tls-config.ts";
-
-export type LbPolicy = "ROUND_ROBIN" | "LEAST_REQUEST" | "RANDOM" | "RING_HASH" | "MAGLEV" | "CLUSTER_PROVIDED";
 
 export interface ClusterConfig {
   readonly name: string;
   readonly type: (typeof TYPES)[number];
   readonly edsName: string;
-  readonly lbPolicy: LbPolicy;
-  readonly choiceCount: number;
+  readonly lb: LbConfig;
   readonly connectTimeoutMs: number;
   readonly thresholds: Thresholds;
   readonly highThresholds: Thresholds;
@@ -84,16 +82,6 @@ export interface EndpointConfig {
 }
 
 const TYPES = ["STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"] as const;
-const POLICIES = [
-  "ROUND_ROBIN",
-  "LEAST_REQUEST",
-  "RING_HASH",
-  "RANDOM",
-  "UNUSED",
-  "MAGLEV",
-  "CLUSTER_PROVIDED",
-  "LOAD_BALANCING_POLICY_CONFIG",
-] as const;
 
 export function compileCluster(fields: Fields): ClusterConfig {
   const name = fields.required("name");
@@ -112,8 +100,7 @@ export function compileCluster(fields: Fields): ClusterConfig {
     name,
     type,
     edsName: fields.object("eds_cluster_config")?.string("service_name") || name,
-    lbPolicy: compilePolicy(fields),
-    choiceCount: fields.object("least_request_lb_config")?.number("choice_count", 2) ?? 2,
+    lb: compileLb(fields),
     connectTimeoutMs: fields.duration("connect_timeout", 5000),
     thresholds: compileThresholds(fields, "DEFAULT"),
     highThresholds: compileThresholds(fields, "HIGH"),
@@ -145,23 +132,6 @@ export function compileCluster(fields: Fields): ClusterConfig {
     sourceAddress: fields.object("upstream_bind_config")?.object("source_address")?.string("address"),
     raw: fields.raw,
   };
-}
-
-function compilePolicy(fields: Fields): LbPolicy {
-  const first = fields
-    .object("load_balancing_policy")
-    ?.list("policies")[0]
-    ?.object("typed_extension_config")
-    ?.object("typed_config")
-    ?.typeName();
-  if (first !== undefined) {
-    for (const policy of ["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "RING_HASH", "MAGLEV"] as const) {
-      if (first.includes(`.${policy.toLowerCase()}.`)) return policy;
-    }
-    fields.problem("load_balancing_policy", `unsupported load balancing policy ${first}`);
-  }
-  const policy = fields.enumeration("lb_policy", POLICIES, "ROUND_ROBIN");
-  return policy === "UNUSED" || policy === "LOAD_BALANCING_POLICY_CONFIG" ? "ROUND_ROBIN" : policy;
 }
 
 function compileThresholds(fields: Fields, priority: "DEFAULT" | "HIGH"): Thresholds {

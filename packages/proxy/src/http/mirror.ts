@@ -1,6 +1,6 @@
 /** A shadow of a request, sent to another cluster; what comes back is read and dropped, failures are only counted. */
 import type { HeaderBlock, OutgoingRequest, ResponseHead } from "@argyle/codec";
-import type { Cluster } from "../upstream/cluster.ts";
+import { ANY_HOST, type Cluster } from "../upstream/cluster.ts";
 import type { UpstreamConnection } from "../upstream/connection.ts";
 import { type AttemptOwner, UpstreamRequest } from "./upstream-request.ts";
 
@@ -22,7 +22,7 @@ export class MirrorRequest implements AttemptOwner {
   }
 
   start(cluster: Cluster, startedAt: number): void {
-    const host = cluster.pick({ destination: undefined, metadataMatch: undefined, avoid: undefined, avoidAttempts: 0 });
+    const host = cluster.pick(ANY_HOST);
     if (host === undefined) {
       this.#isOver = true;
       return;

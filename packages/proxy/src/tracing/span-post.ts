@@ -2,7 +2,7 @@
 import { createHeaderBlock, type OutgoingRequest, type ResponseHead } from "@argyle/codec";
 import { type AttemptOwner, UpstreamRequest } from "../http/upstream-request.ts";
 import { type TimerOwner, WheelEntry } from "../io/timer-wheel.ts";
-import type { Cluster } from "../upstream/cluster.ts";
+import { ANY_HOST, type Cluster } from "../upstream/cluster.ts";
 import type { UpstreamConnection } from "../upstream/connection.ts";
 import type { SendResult } from "./span-queue.ts";
 
@@ -52,7 +52,7 @@ class SpanPost implements AttemptOwner, TimerOwner {
   }
 
   start(cluster: Cluster): void {
-    const host = cluster.pick({ destination: undefined, metadataMatch: undefined, avoid: undefined, avoidAttempts: 0 });
+    const host = cluster.pick(ANY_HOST);
     if (host === undefined) {
       this.#finish("failed");
       return;

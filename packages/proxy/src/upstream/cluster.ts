@@ -12,14 +12,13 @@ import { type TimerOwner, type TimerWheel, WheelEntry } from "../io/timer-wheel.
 import type { SecretStore } from "../tls/secret-store.ts";
 import { createUpstreamTls, type UpstreamTls } from "../tls/upstream-tls.ts";
 import type { Balancer } from "./balancer/balancer.ts";
-import { createLeastRequest } from "./balancer/least-request.ts";
-import { createRandom } from "./balancer/random.ts";
-import { createRoundRobin } from "./balancer/round-robin.ts";
+import { createBalancer } from "./balancer/create-balancer.ts";
 import { type ClusterStats, createClusterStats } from "./cluster-stats.ts";
 import type { Dialer } from "./dialer.ts";
 import { Host } from "./host.ts";
 import { createOutlierDetector, type OutlierDetector } from "./outlier.ts";
 import { type ClusterUsage, HttpPool } from "./pool.ts";
+import { usableHosts } from "./usable-hosts.ts";
 
 export interface ClusterDeps {
   readonly registry: Registry;
@@ -44,10 +43,21 @@ export interface OriginalDestination {
 export interface PickContext {
   readonly destination: OriginalDestination | undefined;
   readonly metadataMatch: Readonly<Record<string, unknown>> | undefined;
+  /** What a hashing policy binds the request by; undefined: by nothing. */
+  readonly hash: bigint | undefined;
   /** Hosts that were tried before, when the retry policy avoids them. */
   readonly avoid: readonly Host[] | undefined;
   readonly avoidAttempts: number;
 }
+
+/** Any host will do. */
+export const ANY_HOST: PickContext = {
+  destination: undefined,
+  metadataMatch: undefined,
+  hash: undefined,
+  avoid: undefined,
+  avoidAttempts: 0,
+};
 
 const MAX_ORIGINAL_DST_HOSTS = 1024;
 
@@ -103,6 +113,12 @@ export class Cluster implements ClusterUsage, TimerOwner {
     return this.hasEndpoints && sockets.every((s) => s.kind === "raw" || this.#deps.secrets.hasAll(s.tls));
   }
 
+  /** Requests are bound to hosts by hash. */
+  get isHashing(): boolean {
+    const { policy } = this.config.lb;
+    return policy === "RING_HASH" || policy === "MAGLEV";
+  }
+
   limits(isHighPriority: boolean): Thresholds {
     return isHighPriority ? this.config.highThresholds : this.config.thresholds;
   }
@@ -124,9 +140,9 @@ export class Cluster implements ClusterUsage, TimerOwner {
   pick(context: PickContext): Host | undefined {
     if (this.config.type === "ORIGINAL_DST") return this.#pickOriginal(context.destination);
     const balancer = context.metadataMatch === undefined ? this.#balancer : this.#subset(context.metadataMatch);
-    let host = balancer.pick();
-    for (let i = 0; i < context.avoidAttempts && host !== undefined && context.avoid?.includes(host); i++)
-      host = balancer.pick();
+    let host = balancer.pick(context.hash);
+    for (let i = 1; i <= context.avoidAttempts && host !== undefined && context.avoid?.includes(host); i++)
+      host = balancer.pick(context.hash, i);
     if (host === undefined) this.stats.cxNoneHealthy.add(1);
     return host;
   }
@@ -172,40 +188,13 @@ export class Cluster implements ClusterUsage, TimerOwner {
 
   #rebuild(): void {
     this.#subsets.clear();
-    this.#balancer = this.#createBalancer(this.#usable(this.hosts));
+    this.#balancer = this.#createBalancer(this.hosts);
     this.stats.membershipTotal.set(this.hosts.length);
     this.stats.membershipHealthy.set(this.hosts.filter((host) => host.isHealthy).length);
   }
 
-  /** The healthy hosts of the first priority that has any; below the panic threshold all hosts of the first priority. */
-  #usable(hosts: readonly Host[]): readonly Host[] {
-    const present = hosts.filter((host) => host.health !== "DRAINING");
-    const priorities = [...new Set(present.map((host) => host.priority))].sort((a, b) => a - b);
-    for (const priority of priorities) {
-      const group = present.filter((host) => host.priority === priority);
-      const healthy = group.filter((host) => host.isHealthy);
-      const isPanic = (healthy.length / group.length) * 100 < this.config.panicThreshold;
-      if (healthy.length > 0 && (!isPanic || priorities.length > 1)) return healthy;
-      if (isPanic && priorities.length === 1) return group;
-    }
-    const first = present.filter((host) => host.priority === priorities[0]);
-    return this.config.panicThreshold > 0 ? first : [];
-  }
-
   #createBalancer(hosts: readonly Host[]): Balancer<Host> {
-    const { random } = this.#deps;
-    switch (this.config.lbPolicy) {
-      case "LEAST_REQUEST":
-        return createLeastRequest(hosts, random, this.config.choiceCount);
-      case "RANDOM":
-        return createRandom(hosts, random);
-      // Consistent hashing is an issue of its own; until then such clusters spread evenly.
-      case "RING_HASH":
-      case "MAGLEV":
-      case "CLUSTER_PROVIDED":
-      case "ROUND_ROBIN":
-        return createRoundRobin(hosts, random);
-    }
+    return createBalancer(this.config.lb, usableHosts(hosts, this.config.panicThreshold), this.#deps.random);
   }
 
   #labelled(match: Readonly<Record<string, unknown>>): readonly Host[] {
@@ -223,7 +212,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
       case "ANY_ENDPOINT":
         return this.#balancer;
       case "DEFAULT_SUBSET":
-        return this.#createBalancer(this.#usable(this.#labelled(defaultSubset)));
+        return this.#createBalancer(this.#labelled(defaultSubset));
     }
   }
 
@@ -236,7 +225,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
       const isSelectable = this.config.subsetSelectors.some((selector) => isDeepStrictEqual(selector, keys));
       const hosts = this.#labelled(match);
       const isFound = isSelectable && hosts.length > 0;
-      if (isFound) balancer = this.#createBalancer(this.#usable(hosts));
+      if (isFound) balancer = this.#createBalancer(hosts);
       else balancer = this.#subsetFallback();
       this.#subsets.set(key, balancer);
     }
