@@ -32,6 +32,9 @@ export interface ClusterConfig {
   readonly panicThreshold: number;
   /** Where connections come from, as the peer sees it (Istio's inbound passthrough uses 127.0.0.6). */
   readonly sourceAddress: string | undefined;
+  /** TLS names the host that the request is for; with `autoSan` the peer must bear that name. */
+  readonly autoSni: boolean;
+  readonly autoSan: boolean;
   /** metadata istio.alpn_override "false": TLS that the user configured keeps its own ALPN. */
   readonly keepsOwnAlpn: boolean;
   /** Upstream network filter istio.metadata_exchange: TCP peers say who they are. */
@@ -117,6 +120,8 @@ export function compileCluster(fields: Fields): ClusterConfig {
     dnsRefreshMs: fields.duration("dns_refresh_rate", 5000),
     outlier: outlier === undefined ? undefined : compileOutlier(outlier),
     metadata,
+    autoSni: http?.object("upstream_http_protocol_options")?.boolean("auto_sni") === true,
+    autoSan: http?.object("upstream_http_protocol_options")?.boolean("auto_san_validation") === true,
     keepsOwnAlpn: (metadata.istio as { readonly alpn_override?: unknown } | undefined)?.alpn_override === "false",
     exchangesMetadata: fields.list("filters").some((filter) => {
       const any = filter.object("typed_config");

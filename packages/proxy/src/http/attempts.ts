@@ -52,6 +52,10 @@ export class Attempts implements AttemptOwner {
     return this.#stream.context.config.upstreamAlpn;
   }
 
+  get upstreamAuthority(): string {
+    return this.#stream.state.authority;
+  }
+
   get isConnected(): boolean {
     return this.#connection !== undefined;
   }

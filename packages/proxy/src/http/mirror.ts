@@ -21,6 +21,10 @@ export class MirrorRequest implements AttemptOwner {
     this.#head = head;
   }
 
+  get upstreamAuthority(): string {
+    return this.#head.headers.get("host") ?? "";
+  }
+
   start(cluster: Cluster, startedAt: number): void {
     const host = cluster.pick(ANY_HOST);
     if (host === undefined) {

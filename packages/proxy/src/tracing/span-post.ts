@@ -22,6 +22,7 @@ export function postSpans(cluster: Cluster, request: SpanPostRequest, done: (res
 
 class SpanPost implements AttemptOwner, TimerOwner {
   readonly upstreamAlpn = "istio-http/1.1,istio,http/1.1";
+  readonly upstreamAuthority: string;
   readonly #body: Buffer;
   readonly #head: OutgoingRequest;
   readonly #done: (result: SendResult) => void;
@@ -33,6 +34,7 @@ class SpanPost implements AttemptOwner, TimerOwner {
 
   constructor(request: SpanPostRequest, done: (result: SendResult) => void) {
     this.#done = done;
+    this.upstreamAuthority = request.host;
     this.#body = Buffer.from(request.body, "utf8");
     this.#head = {
       kind: "request",

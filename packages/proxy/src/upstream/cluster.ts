@@ -59,6 +59,7 @@ export const ANY_HOST: PickContext = {
   avoidAttempts: 0,
 };
 
+const MAX_POOLS = 16;
 const MAX_ORIGINAL_DST_HOSTS = 1024;
 
 export class Cluster implements ClusterUsage, TimerOwner {
@@ -148,21 +149,26 @@ export class Cluster implements ClusterUsage, TimerOwner {
   }
 
   /** `alpn` is what the HTTP connection manager wants to be offered instead of the transport socket's own, comma-separated. */
-  poolOf(host: Host, alpn?: string): HttpPool {
+  poolOf(host: Host, alpn?: string, authority?: string): HttpPool {
     const offer = this.config.keepsOwnAlpn ? undefined : alpn;
-    for (const known of host.pools) if (known.alpn === offer) return known;
-    const pool = new HttpPool(host, this, this.tlsOf(host), offer);
+    const name = this.config.autoSni ? authority?.replace(/:\d+$/, "") : undefined;
+    for (const known of host.pools) if (known.alpn === offer && known.serverName === name) return known;
+    // Clients choose these names: pools that nobody uses any more must not pile up.
+    if (host.pools.length >= MAX_POOLS) host.forgetEmptyPools();
+    const pool = new HttpPool(host, this, this.tlsOf(host, name), offer, name);
     host.pools.push(pool);
     return pool;
   }
 
   /** The first transport_socket_matches entry whose labels the endpoint's envoy.transport_socket_match has, else transport_socket. */
-  tlsOf(host: Host): UpstreamTls | undefined {
+  tlsOf(host: Host, serverName?: string): UpstreamTls | undefined {
     const labels = (host.metadata["envoy.transport_socket_match"] ?? {}) as Readonly<Record<string, unknown>>;
     const matches = (candidate: TransportMatch) =>
       Object.entries(candidate.match).every(([key, value]) => isDeepStrictEqual(labels[key], value));
     const socket = this.config.transportMatches.find(matches)?.transport ?? this.config.transport;
     if (socket.kind === "raw") return undefined;
+    if (serverName !== undefined && socket.tls.sni === "")
+      return createUpstreamTls(socket.tls, this.#deps.secrets, { host: serverName, isChecked: this.config.autoSan });
     let tls = this.#tls.get(socket);
     if (tls === undefined) {
       tls = createUpstreamTls(socket.tls, this.#deps.secrets);

@@ -52,6 +52,10 @@ export class Host implements Balanced {
     for (const pool of this.pools) pool.drain();
   }
 
+  forgetEmptyPools(): void {
+    for (let i = this.pools.length - 1; i >= 0; i--) if (this.pools[i]?.isEmpty === true) this.pools.splice(i, 1);
+  }
+
   get isHealthy(): boolean {
     return this.health === "HEALTHY" && !this.isEjected;
   }
