@@ -111,7 +111,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
 
   get isReady(): boolean {
     const sockets = [this.config.transport, ...this.config.transportMatches.map((match) => match.transport)];
-    return this.hasEndpoints && sockets.every((s) => s.kind === "raw" || this.#deps.secrets.hasAll(s.tls));
+    return this.hasEndpoints && sockets.every((s) => s.kind === "raw" || this.#deps.secrets.isSettled(s.tls));
   }
 
   /** Requests are bound to hosts by hash. */
