@@ -8,11 +8,11 @@ import type { MeshState, Part } from "./model/mesh-state.ts";
 export const SERVED_TYPES: readonly string[] = [CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE];
 
 const PARTS_OF: Readonly<Record<string, readonly Part[]>> = {
-  [CLUSTER_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars"],
+  [CLUSTER_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars", "gateways"],
   [LISTENER_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars", "gateways", "peerAuthentications"],
   [ROUTE_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars", "gateways", "virtualServices"],
   [ENDPOINT_TYPE]: ["mesh", "services", "endpoints", "destinationRules", "sidecars", "peerAuthentications"],
-  [SECRET_TYPE]: ["secrets"],
+  [SECRET_TYPE]: ["secrets", "services", "destinationRules", "sidecars"],
 };
 
 const derived = new WeakMap<object, string>();

@@ -4,6 +4,7 @@
  * Warming: https://www.envoyproxy.io/docs/envoy/v1.36.0/intro/arch_overview/operations/init
  *   cluster   warming until its endpoints and secrets are there; the version in force stays until then
  *   listener  warming until its routes and secrets are there
+ * A secret that does not exist is not waited for: connections that need it fail, the others are served.
  */
 import { describeError, formatProblems, type Problem } from "@argyle/core";
 import {
@@ -157,7 +158,7 @@ export function createRuntime(deps: ProxyDeps): Runtime {
             receivedAtMs: entry.updatedAtMs,
           });
         });
-        for (const name of removals) secrets.delete(name);
+        for (const name of removals) secrets.markAbsent(name);
         break;
       default:
         return upserts.map(({ name }) => ({ name, message: `unsupported resource type ${typeUrl}` }));
@@ -198,7 +199,7 @@ export function createRuntime(deps: ProxyDeps): Runtime {
 
   const isListenerReady = (listener: ListenerConfig) => {
     for (const name of routeNames(listener)) if (!routes.has(name)) return false;
-    return tlsOf(listener).every((socket) => socket.kind === "raw" || secrets.hasAll(socket.tls));
+    return tlsOf(listener).every((socket) => socket.kind === "raw" || secrets.isSettled(socket.tls));
   };
 
   const publishWanted = () => {

@@ -18,6 +18,7 @@ import type { TcpStats } from "./stats/listener-stats.ts";
 import { EXCHANGE_PROTOCOL, type MetadataExchange, type PreambleReader } from "./stats/metadata-exchange.ts";
 import type { Workload } from "./stats/peer-metadata.ts";
 import { TcpReport, type TcpTelemetry } from "./stats/tcp-report.ts";
+import { xxHash64 } from "./upstream/balancer/xx-hash.ts";
 import type { Cluster } from "./upstream/cluster.ts";
 import { type Dialed, DialFailure } from "./upstream/dialer.ts";
 import type { Host } from "./upstream/host.ts";
@@ -186,6 +187,7 @@ export class TcpSession implements TimerOwner {
     const host = cluster.pick({
       destination: state.downstream.destination,
       metadataMatch: undefined,
+      hash: cluster.isHashing && this.context.config.hashesSourceIp ? xxHash64(state.downstream.remoteIp) : undefined,
       avoid: undefined,
       avoidAttempts: 0,
     });

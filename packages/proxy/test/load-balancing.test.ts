@@ -7,7 +7,7 @@ import { compileCluster } from "../src/config/cluster-config.ts";
 import { Fields } from "../src/config/fields.ts";
 import { createTimerWheel } from "../src/io/timer-wheel.ts";
 import { createSecretStore } from "../src/tls/secret-store.ts";
-import { Cluster } from "../src/upstream/cluster.ts";
+import { ANY_HOST, Cluster } from "../src/upstream/cluster.ts";
 
 interface HostSpec {
   readonly ip: string;
@@ -149,16 +149,14 @@ const cases: readonly {
   },
 ];
 for (const c of cases) {
-  for (const policy of ["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM"]) {
+  for (const policy of ["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "RING_HASH", "MAGLEV"]) {
     test(`${policy} picks ${c.name}`, () => {
       const cluster = clusterOf(c.hosts, { lb_policy: policy, ...c.extra });
       const seen = new Set<string>();
       for (let i = 0; i < 200; i++) {
         const host = cluster.pick({
-          destination: undefined,
+          ...ANY_HOST,
           metadataMatch: c.match,
-          avoid: undefined,
-          avoidAttempts: 0,
         });
         if (host !== undefined) seen.add(host.name.slice("10.0.0".length).replace(":80", ""));
       }

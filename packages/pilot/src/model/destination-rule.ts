@@ -17,6 +17,8 @@ export interface MergedRule {
   readonly host: string;
   readonly trafficPolicy: TrafficPolicy | undefined;
   readonly subsets: readonly Subset[];
+  /** It is meant for single workloads of its namespace: those may use its credentialName. */
+  readonly hasWorkloadSelector: boolean;
 }
 
 export interface RuleIndex {
@@ -102,5 +104,6 @@ function mergeMostSpecific(rules: readonly RuleConfig[]): MergedRule | undefined
     host: winner.spec.host,
     trafficPolicy: same.find((rule) => rule.spec.trafficPolicy !== undefined)?.spec.trafficPolicy,
     subsets: [...subsets.values()],
+    hasWorkloadSelector: winner.spec.workloadSelector !== undefined,
   };
 }

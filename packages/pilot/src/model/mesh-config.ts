@@ -7,6 +7,8 @@ import { camelCaseFields, isRecord } from "./json.ts";
 
 export interface MeshConfig {
   readonly trustDomain: string;
+  /** Its former names: certificates of them are still good. */
+  readonly trustDomainAliases: readonly string[];
   readonly domain: string;
   readonly rootNamespace: string;
   readonly clusterId: string;
@@ -41,6 +43,7 @@ export function decodeMeshConfig(document: Readonly<Record<string, unknown>>): M
   const outbound = asRecord(fields.outboundTrafficPolicy);
   return {
     trustDomain: asText(fields.trustDomain, "cluster.local"),
+    trustDomainAliases: asTexts(fields.trustDomainAliases),
     domain: "cluster.local",
     rootNamespace: asText(fields.rootNamespace, "istio-system"),
     clusterId: "Kubernetes",
@@ -60,8 +63,17 @@ export function decodeMeshConfig(document: Readonly<Record<string, unknown>>): M
   };
 }
 
+/** Whose certificates the mesh believes. */
+export function trustDomainsOf(mesh: MeshConfig): readonly string[] {
+  return [mesh.trustDomain, ...mesh.trustDomainAliases];
+}
+
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {
   return isRecord(value) ? value : {};
+}
+
+function asTexts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : [];
 }
 
 function asText(value: unknown, otherwise: string): string {

@@ -1,6 +1,6 @@
 /**
  * Which kind of traffic a workload takes on a port: the workload's own policy, then its namespace's, then the mesh's; PERMISSIVE without any.
- * Within one level the oldest policy counts. Spec: istio.io reference, PeerAuthentication.
+ * Within one level the oldest policy counts; a policy of the root namespace with a selector is none of the three, and counts nowhere. Spec: istio.io reference, PeerAuthentication.
  */
 import type { MutualTlsMode, PeerAuthentication } from "@argyle/kube-types";
 import { byAge, type Config, selects } from "./config.ts";
@@ -31,7 +31,8 @@ export function mtlsPolicyOf(
     oldest(
       policies.filter(
         (p) =>
-          (p.namespace === workload.namespace || p.namespace === rootNamespace) &&
+          p.namespace === workload.namespace &&
+          p.namespace !== rootNamespace &&
           hasSelector(p) &&
           selects(p.spec.selector?.matchLabels, workload.labels),
       ),

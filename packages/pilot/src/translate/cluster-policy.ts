@@ -50,11 +50,12 @@ export function connectionOptions(pool: ConnectionPoolSettings | undefined, mesh
   };
 }
 
-/** HTTP version towards the upstream, and per-connection limits. Undefined: HTTP/1.1 with defaults. */
+/** HTTP version towards the upstream, per-connection limits and what TLS takes from each request. Undefined: HTTP/1.1 with defaults. */
 export function httpProtocolOptions(
   protocol: Protocol,
   pool: ConnectionPoolSettings | undefined,
   isGateway: boolean,
+  upstreamHttp?: EnvoyMessage,
 ): EnvoyMessage | undefined {
   const http = pool?.http;
   const shared: EnvoyMessage = {
@@ -72,7 +73,7 @@ export function httpProtocolOptions(
     (http?.h2UpgradePolicy === "UPGRADE" && (protocol === "HTTP" || protocol === "Auto"))
   ) {
     upstream = { explicit_http_config: { http2_protocol_options: http2 } };
-  } else if (hasShared) {
+  } else if (hasShared || upstreamHttp !== undefined) {
     upstream = { explicit_http_config: { http_protocol_options: {} } };
   }
   if (upstream === undefined) return undefined;
@@ -80,6 +81,7 @@ export function httpProtocolOptions(
     [HTTP_PROTOCOL_OPTIONS]: {
       "@type": `type.googleapis.com/${HTTP_PROTOCOL_OPTIONS}`,
       common_http_protocol_options: hasShared ? shared : undefined,
+      upstream_http_protocol_options: upstreamHttp,
       ...upstream,
     },
   };

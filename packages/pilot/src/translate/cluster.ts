@@ -2,9 +2,10 @@
  * CDS: one cluster per service, port and subset, plus Istio's fixed ones. Outbound clusters depend on the scope alone, so proxies with
  * equal scopes share them; inbound clusters are the proxy's own.
  */
-import type { Subset } from "@argyle/kube-types";
+import type { ClientTlsSettings, Subset } from "@argyle/kube-types";
 import { effectivePolicy } from "../model/destination-rule.ts";
 import type { EnvoyMessage } from "../model/json.ts";
+import { trustDomainsOf } from "../model/mesh-config.ts";
 import { isHttp2 } from "../model/protocol.ts";
 import type { MeshPort, MeshService } from "../model/service.ts";
 import {
@@ -20,6 +21,7 @@ import { BLACKHOLE_CLUSTER, clusterName, PASSTHROUGH_CLUSTER, sniOfCluster } fro
 import { metadataExchangeFilters } from "./telemetry.ts";
 import {
   ADS_CONFIG_SOURCE,
+  canReadSecrets,
   ISTIO_MTLS_ALPN,
   ISTIO_MTLS_H2_ALPN,
   istioMtlsUpstream,
@@ -52,7 +54,7 @@ function outboundCluster(
   const policy = effectivePolicy(rule, subset, port.port);
   const isGateway = context.node.type === "router";
   const name = clusterName("outbound", port.port, subset?.name, service.hostname);
-  const http = httpProtocolOptions(port.protocol, policy.connectionPool, isGateway);
+  const http = httpProtocolOptions(port.protocol, policy.connectionPool, isGateway, requestNames(policy.tls, service));
   const { type: forcedType, ...balancer } = loadBalancer(policy.loadBalancer);
   const isOriginalDst =
     forcedType === "ORIGINAL_DST" ||
@@ -137,11 +139,13 @@ function transportSockets(
       return {
         transport_socket: originatedTls(tls, {
           isHttp2: isHttp2(port.protocol),
-          isGateway: context.node.type === "router",
+          readsSecrets: canReadSecrets(context.node.type, context.scope.ruleFor(service)),
           defaultSans: service.subjectAltNames,
         }),
       };
     case undefined:
+      // A tls block without a mode is the first value of the enum, DISABLE.
+      if (tls !== undefined) return {};
       break;
   }
   if (!context.state.mesh.enableAutoMtls || service.isExternal) return {};
@@ -151,6 +155,15 @@ function transportSockets(
       { name: "tlsMode-disabled", match: {}, transport_socket: rawBufferSocket() },
     ],
   };
+}
+
+/** Without a server name in the rule TLS asks for the host of each request, and without names to check the peer must bear it. */
+function requestNames(tls: ClientTlsSettings | undefined, service: MeshService): EnvoyMessage | undefined {
+  if (tls === undefined || (tls.mode !== "SIMPLE" && tls.mode !== "MUTUAL")) return undefined;
+  if (tls.sni !== undefined && tls.sni !== "") return undefined;
+  const hasNames = (tls.subjectAltNames ?? service.subjectAltNames).length > 0;
+  const isChecked = !hasNames && tls.insecureSkipVerify !== true;
+  return { auto_sni: true, auto_san_validation: isChecked ? true : undefined };
 }
 
 /** TLS that the rule asks for keeps its own ALPN: what istio.alpn offers is understood inside the mesh only. */
@@ -166,11 +179,12 @@ function originatesTls(
 
 /** SPIFFE identities of the service accounts behind a service, sorted. */
 function identitiesOf(context: TranslateContext, service: MeshService): readonly string[] {
-  const { trustDomain } = context.state.mesh;
+  const trusted = trustDomainsOf(context.state.mesh);
   const accounts = new Set<string>();
   for (const endpoint of context.state.endpoints.get(service.key) ?? []) {
-    if (endpoint.serviceAccount !== "")
-      accounts.add(`spiffe://${trustDomain}/ns/${endpoint.namespace}/sa/${endpoint.serviceAccount}`);
+    if (endpoint.serviceAccount === "") continue;
+    for (const domain of trusted)
+      accounts.add(`spiffe://${domain}/ns/${endpoint.namespace}/sa/${endpoint.serviceAccount}`);
   }
   return [...service.subjectAltNames, ...[...accounts].sort()];
 }

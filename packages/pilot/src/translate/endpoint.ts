@@ -11,7 +11,7 @@ import { mtlsModeOfPort, mtlsPolicyOf } from "../model/peer-authentication.ts";
 import type { MeshService } from "../model/service.ts";
 import { canonicalName, canonicalRevision } from "../model/workload.ts";
 import type { TranslateContext } from "./context.ts";
-import { parseClusterName } from "./names.ts";
+import { parseClusterName, parseSniCluster } from "./names.ts";
 
 export interface ServiceEndpointRequest {
   readonly service: MeshService;
@@ -21,13 +21,16 @@ export interface ServiceEndpointRequest {
 
 /** The assignment of a cluster by its name; undefined for a name that is not one of ours or a service out of sight. */
 export function loadAssignment(context: TranslateContext, name: string): EnvoyMessage | undefined {
-  const parts = parseClusterName(name);
+  const sni = parseSniCluster(name);
+  const parts = sni ?? parseClusterName(name);
   if (parts === undefined || parts.direction !== "outbound") return undefined;
   const service = context.scope.servicesByHost.get(parts.hostname);
   if (service === undefined) return undefined;
   const subset = context.scope.ruleFor(service)?.subsets.find((candidate) => candidate.name === parts.subset);
   if (parts.subset !== "" && subset === undefined) return { cluster_name: name, endpoints: [] };
-  return staticAssignment(name, endpointsFor(context, { service, port: parts.port, subset }));
+  const found = endpointsFor(context, { service, port: parts.port, subset });
+  // What passes a gateway unopened must meet mTLS at the other side: nobody else would ask for a certificate.
+  return staticAssignment(name, sni === undefined ? found : found.filter(({ isMtls }) => isMtls));
 }
 
 export interface LoadBalancedEndpoint {
@@ -43,7 +46,7 @@ export function endpointsFor(
   const { state, scope } = context;
   const { service, port, subset } = request;
   const tls = effectivePolicy(scope.ruleFor(service), subset, port).tls;
-  const allowsMtls = tls === undefined || tls.mode === undefined || tls.mode === "ISTIO_MUTUAL";
+  const allowsMtls = tls === undefined || tls.mode === "ISTIO_MUTUAL";
   const out: LoadBalancedEndpoint[] = [];
   for (const endpoint of allEndpoints(context, service)) {
     if (endpoint.servicePort !== port) continue;

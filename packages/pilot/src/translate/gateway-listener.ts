@@ -1,12 +1,15 @@
 /** LDS of gateways: one listener per port, with a filter chain per TLS server (by server name) or one HTTP chain for all plain servers. */
 import { hostsOverlap } from "../model/host.ts";
 import type { EnvoyMessage } from "../model/json.ts";
+import { trustDomainsOf } from "../model/mesh-config.ts";
 import type { TranslateContext } from "./context.ts";
 import { type GatewayPort, gatewayPorts, type MergedServer, virtualServicesOf } from "./gateway-server.ts";
 import { httpConnectionManager } from "./http-connection-manager.ts";
+import { ANY_MTLS_ALPN } from "./inbound-chain.ts";
 import { socketAddress, tlsInspector } from "./listener-parts.ts";
 import { weighted } from "./outbound-tcp.ts";
-import { tcpFilters, type WeightedCluster } from "./tcp-proxy.ts";
+import { sniClusters } from "./sni-cluster.ts";
+import { tcpFilters, toCluster, type WeightedCluster } from "./tcp-proxy.ts";
 import { listenerAccessLog } from "./telemetry.ts";
 import { serverTls } from "./tls-context.ts";
 
@@ -48,7 +51,7 @@ function httpChain(context: TranslateContext, port: GatewayPort): EnvoyMessage {
 function serverChains(context: TranslateContext, port: GatewayPort, merged: MergedServer): readonly EnvoyMessage[] {
   const { server, kind, hosts } = merged;
   const names = hosts.includes("*") ? undefined : hosts;
-  const trustDomain = context.state.mesh.trustDomain;
+  const trustDomains = trustDomainsOf(context.state.mesh);
   switch (kind) {
     case "http":
       return [];
@@ -56,7 +59,7 @@ function serverChains(context: TranslateContext, port: GatewayPort, merged: Merg
       return [
         {
           filter_chain_match: { server_names: names },
-          transport_socket: serverTls(server.tls ?? {}, { isHttp: true, trustDomain }),
+          transport_socket: serverTls(server.tls ?? {}, { isHttp: true, trustDomains }),
           filters: [
             httpConnectionManager({
               context,
@@ -68,7 +71,9 @@ function serverChains(context: TranslateContext, port: GatewayPort, merged: Merg
         },
       ];
     case "tls": {
-      const socket = serverTls(server.tls ?? {}, { isHttp: false, trustDomain });
+      if (server.tls?.mode === "AUTO_PASSTHROUGH")
+        return sniClusters(context, merged).map((name) => autoPassthroughChain(context, name));
+      const socket = serverTls(server.tls ?? {}, { isHttp: false, trustDomains });
       // TLS that ends here continues as TCP; TLS that passes is routed by its server name.
       if (socket !== undefined) {
         const routes = [...sniRoutes(context, merged), ...tcpRoutes(context, merged, names)];
@@ -79,6 +84,14 @@ function serverChains(context: TranslateContext, port: GatewayPort, merged: Merg
     case "tcp":
       return tcpRoutes(context, merged, undefined).map((route) => tcpChain(context, route));
   }
+}
+
+/** The client has chosen the cluster by its server name; only a sidecar's ALPN is let through, so that mTLS follows. */
+function autoPassthroughChain(context: TranslateContext, cluster: string): EnvoyMessage {
+  return {
+    ...tcpChain(context, { serverNames: [cluster], clusters: toCluster(cluster) }),
+    filter_chain_match: { server_names: [cluster], application_protocols: ANY_MTLS_ALPN },
+  };
 }
 
 interface L4Choice {

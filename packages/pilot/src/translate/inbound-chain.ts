@@ -17,7 +17,8 @@ import { istioMtlsDownstream } from "./tls-context.ts";
 
 const MTLS_HTTP_ALPN = ["istio-http/1.0", "istio-http/1.1", "istio-h2"] as const;
 const MTLS_TCP_ALPN = ["istio-peer-exchange", "istio"] as const;
-const ANY_MTLS_ALPN = ["istio", "istio-peer-exchange", ...MTLS_HTTP_ALPN] as const;
+/** Whatever a sidecar of the mesh offers. */
+export const ANY_MTLS_ALPN = ["istio", "istio-peer-exchange", ...MTLS_HTTP_ALPN] as const;
 
 /** What the listener offers to an mTLS client. */
 const HTTP_OFFER = ["h2", "http/1.1"] as const;
@@ -29,9 +30,24 @@ export interface ChainVariant {
   readonly transportSocket: EnvoyMessage | undefined;
 }
 
-export function chainVariants(protocol: Protocol, mode: EffectiveMtls): readonly ChainVariant[] {
+export function chainVariants(
+  protocol: Protocol,
+  mode: EffectiveMtls,
+  trustDomains: readonly string[],
+): readonly ChainVariant[] {
   const kind = isHttp(protocol) ? "http" : protocol === "Auto" ? "auto" : "tcp";
-  return VARIANTS[mode][kind];
+  return VARIANTS[mode][kind].map((variant) => ({
+    kind: variant.kind,
+    match: variant.match,
+    transportSocket: variant.offer === undefined ? undefined : istioMtlsDownstream(variant.offer, trustDomains),
+  }));
+}
+
+interface Variant {
+  readonly kind: "http" | "tcp";
+  readonly match: EnvoyMessage;
+  /** The ALPN offer of mTLS; undefined: plain. */
+  readonly offer: readonly string[] | undefined;
 }
 
 const RAW = { transport_protocol: "raw_buffer" };
@@ -39,7 +55,7 @@ const RAW_HTTP = { transport_protocol: "raw_buffer", application_protocols: PLAI
 const OPAQUE_TLS = { transport_protocol: "tls" };
 
 // Envoy does not go back: once raw_buffer has been chosen, a chain without transport_protocol is out. So all chains of a port name it or none does.
-const VARIANTS: Readonly<Record<EffectiveMtls, Readonly<Record<"http" | "tcp" | "auto", readonly ChainVariant[]>>>> = {
+const VARIANTS: Readonly<Record<EffectiveMtls, Readonly<Record<"http" | "tcp" | "auto", readonly Variant[]>>>> = {
   STRICT: {
     http: [mtls("http")],
     tcp: [mtls("tcp")],
@@ -63,14 +79,14 @@ const VARIANTS: Readonly<Record<EffectiveMtls, Readonly<Record<"http" | "tcp" | 
   },
 };
 
-function mtls(kind: "http" | "tcp", alpn?: readonly string[]): ChainVariant {
+function mtls(kind: "http" | "tcp", alpn?: readonly string[]): Variant {
   return {
     kind,
     match: { transport_protocol: "tls", application_protocols: alpn },
-    transportSocket: istioMtlsDownstream(kind === "http" ? HTTP_OFFER : TCP_OFFER),
+    offer: kind === "http" ? HTTP_OFFER : TCP_OFFER,
   };
 }
 
-function plain(kind: "http" | "tcp", match: EnvoyMessage): ChainVariant {
-  return { kind, match, transportSocket: undefined };
+function plain(kind: "http" | "tcp", match: EnvoyMessage): Variant {
+  return { kind, match, offer: undefined };
 }

@@ -4,6 +4,7 @@
  */
 import type { IstioIngressListener } from "@argyle/kube-types";
 import type { EnvoyMessage } from "../model/json.ts";
+import { trustDomainsOf } from "../model/mesh-config.ts";
 import { type MtlsPolicy, mtlsModeOfPort, mtlsPolicyOf } from "../model/peer-authentication.ts";
 import { isHttp, type Protocol, parseProtocol } from "../model/protocol.ts";
 import { type ServiceTarget, serviceTargets } from "../model/service-target.ts";
@@ -95,7 +96,7 @@ function portChains(context: TranslateContext, policy: MtlsPolicy, port: Inbound
   const own = port.ingress?.tls;
   if (own !== undefined && mode === "DISABLE") {
     const http = isHttp(port.protocol) || port.protocol === "HTTPS";
-    const socket = serverTls(own, { isHttp: http, trustDomain: context.state.mesh.trustDomain });
+    const socket = serverTls(own, { isHttp: http, trustDomains: trustDomainsOf(context.state.mesh) });
     const variant: ChainVariant = {
       kind: http ? "http" : "tcp",
       match: { transport_protocol: "tls" },
@@ -103,7 +104,9 @@ function portChains(context: TranslateContext, policy: MtlsPolicy, port: Inbound
     };
     return [portChain(context, port, variant)];
   }
-  return chainVariants(port.protocol, mode).map((variant) => portChain(context, port, variant));
+  return chainVariants(port.protocol, mode, trustDomainsOf(context.state.mesh)).map((variant) =>
+    portChain(context, port, variant),
+  );
 }
 
 function portChain(context: TranslateContext, port: InboundPort, variant: ChainVariant): EnvoyMessage {
@@ -182,10 +185,13 @@ function passthroughChains(
   ports: readonly InboundPort[],
 ): readonly EnvoyMessage[] {
   const declared = new Set(ports.map((port) => port.targetPort));
+  const trusted = trustDomainsOf(context.state.mesh);
   const named = [...policy.byPort].filter(([port]) => !declared.has(port));
   return [
-    ...chainVariants("Auto", policy.mode).map((variant) => passthroughChain(context, variant, undefined)),
-    ...named.flatMap(([port, mode]) => chainVariants("Auto", mode).map((v) => passthroughChain(context, v, port))),
+    ...chainVariants("Auto", policy.mode, trusted).map((variant) => passthroughChain(context, variant, undefined)),
+    ...named.flatMap(([port, mode]) =>
+      chainVariants("Auto", mode, trusted).map((v) => passthroughChain(context, v, port)),
+    ),
   ];
 }
 

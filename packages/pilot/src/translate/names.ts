@@ -27,9 +27,14 @@ export function parseClusterName(name: string): ClusterNameParts | undefined {
   return { direction, port: Number(port), subset, hostname };
 }
 
-/** Server name of an mTLS connection to a cluster. */
+/** Server name of an mTLS connection to a cluster; also the name of the cluster that an AUTO_PASSTHROUGH gateway keeps for it. */
 export function sniOfCluster(port: number, subset: string | undefined, hostname: string): string {
   return `outbound_.${port}_.${subset ?? ""}_.${hostname}`;
+}
+
+/** The cluster that a server name of `sniOfCluster` stands for. */
+export function parseSniCluster(name: string): ClusterNameParts | undefined {
+  return name.startsWith("outbound_.") ? parseClusterName(name.replaceAll("_.", "|")) : undefined;
 }
 
 export function wildcardAddress(port: number): string {

@@ -70,39 +70,33 @@ export function istioMtlsUpstream(options: {
 /** DestinationRule tls SIMPLE and MUTUAL: TLS that the proxy originates towards something outside the mesh. */
 export function originatedTls(
   tls: ClientTlsSettings,
-  options: { readonly isHttp2: boolean; readonly isGateway: boolean; readonly defaultSans: readonly string[] },
+  options: { readonly isHttp2: boolean; readonly readsSecrets: boolean; readonly defaultSans: readonly string[] },
 ): EnvoyMessage {
   const sans = tls.subjectAltNames ?? options.defaultSans;
   const certificates: EnvoyMessage =
     tls.mode !== "MUTUAL"
       ? {}
-      : tls.credentialName !== undefined
+      : tls.credentialName !== undefined && options.readsSecrets
         ? { tls_certificate_sds_secret_configs: [gatewaySecret(tls.credentialName)] }
-        : {
-            tls_certificates: [
-              {
-                certificate_chain: { filename: tls.clientCertificate },
-                private_key: { filename: tls.privateKey },
-              },
-            ],
-          };
+        : { tls_certificate_sds_secret_configs: [certificateFiles(tls.clientCertificate, tls.privateKey)] };
   const trust: EnvoyMessage =
     tls.insecureSkipVerify === true
       ? {}
-      : tls.credentialName !== undefined && options.isGateway
+      : tls.credentialName !== undefined && options.readsSecrets
         ? {
             combined_validation_context: {
               default_validation_context: sanMatchers(sans),
               validation_context_sds_secret_config: gatewaySecret(`${tls.credentialName}-cacert`),
             },
           }
-        : {
-            validation_context: {
-              ...sanMatchers(sans),
-              trusted_ca:
-                tls.caCertificates === undefined ? { filename: SYSTEM_CA_FILE } : { filename: tls.caCertificates },
-            },
-          };
+        : tls.caCertificates !== undefined && tls.caCertificates !== "system"
+          ? {
+              combined_validation_context: {
+                default_validation_context: sanMatchers(sans),
+                validation_context_sds_secret_config: rootFile(tls.caCertificates),
+              },
+            }
+          : { validation_context: { ...sanMatchers(sans), trusted_ca: { filename: SYSTEM_CA_FILE } } };
   return upstreamSocket({
     common_tls_context: {
       tls_params: TLS_PARAMS,
@@ -111,19 +105,23 @@ export function originatedTls(
       ...trust,
     },
     sni: tls.sni,
-    auto_host_sni: tls.sni === undefined ? true : undefined,
   });
 }
 
-/** The inbound side of mesh mTLS. `alpn` is offered to the peer. */
-export function istioMtlsDownstream(alpn: readonly string[]): EnvoyMessage {
+/** The inbound side of mesh mTLS. `alpn` is offered to the peer, which must be of one of the trust domains. */
+export function istioMtlsDownstream(alpn: readonly string[], trustDomains: readonly string[]): EnvoyMessage {
   return downstreamSocket({
     common_tls_context: {
       tls_params: TLS_PARAMS,
       alpn_protocols: alpn,
       tls_certificate_sds_secret_configs: [agentSecret("default")],
       combined_validation_context: {
-        default_validation_context: {},
+        default_validation_context: {
+          match_typed_subject_alt_names: trustDomains.map((domain) => ({
+            san_type: "URI",
+            matcher: { prefix: `spiffe://${domain}/` },
+          })),
+        },
         validation_context_sds_secret_config: agentSecret("ROOTCA"),
       },
     },
@@ -134,29 +132,31 @@ export function istioMtlsDownstream(alpn: readonly string[]): EnvoyMessage {
 /** The TLS of a Gateway server or of a Sidecar's ingress listener. Undefined: the bytes are passed on as they are. */
 export function serverTls(
   tls: ServerTlsSettings,
-  options: { readonly isHttp: boolean; readonly trustDomain: string },
+  options: { readonly isHttp: boolean; readonly trustDomains: readonly string[] },
 ): EnvoyMessage | undefined {
   const mode = tls.mode ?? "SIMPLE";
   if (mode === "PASSTHROUGH" || mode === "AUTO_PASSTHROUGH") return undefined;
   const alpn = options.isHttp ? ["h2", "http/1.1"] : undefined;
-  if (mode === "ISTIO_MUTUAL") return istioMtlsDownstream(alpn ?? ["istio-peer-exchange", "istio"]);
+  if (mode === "ISTIO_MUTUAL") {
+    return istioMtlsDownstream(alpn ?? ["istio-peer-exchange", "istio"], options.trustDomains);
+  }
   const isMutual = mode === "MUTUAL" || mode === "OPTIONAL_MUTUAL";
   const isSds = tls.credentialName !== undefined;
   const certificates: EnvoyMessage = isSds
     ? { tls_certificate_sds_secret_configs: [gatewaySecret(tls.credentialName ?? "")] }
-    : {
-        tls_certificate_sds_secret_configs: [
-          fileSecret(`file-cert:${tls.serverCertificate ?? ""}~${tls.privateKey ?? ""}`),
-        ],
-      };
+    : { tls_certificate_sds_secret_configs: [certificateFiles(tls.serverCertificate, tls.privateKey)] };
   const trust: EnvoyMessage = !isMutual
     ? {}
     : {
         combined_validation_context: {
-          default_validation_context: sanMatchers(tls.subjectAltNames ?? []),
+          default_validation_context: {
+            ...sanMatchers(tls.subjectAltNames ?? []),
+            verify_certificate_spki: nonEmpty(tls.verifyCertificateSpki),
+            verify_certificate_hash: nonEmpty(tls.verifyCertificateHash),
+          },
           validation_context_sds_secret_config: isSds
-            ? gatewaySecret(`${tls.credentialName ?? ""}-cacert`)
-            : fileSecret(`file-root:${tls.caCertificates ?? ""}`),
+            ? gatewaySecret(`${tls.caCertCredentialName ?? tls.credentialName ?? ""}-cacert`)
+            : rootFile(tls.caCertificates),
         },
       };
   return downstreamSocket({
@@ -174,6 +174,14 @@ export function serverTls(
   });
 }
 
+/** Gateways read Secrets beside them; a sidecar those of a rule that selects its workload, else its rule's files. */
+export function canReadSecrets(
+  type: "sidecar" | "router",
+  rule: { readonly hasWorkloadSelector: boolean } | undefined,
+): boolean {
+  return type === "router" || rule?.hasWorkloadSelector === true;
+}
+
 /** Certificates that istiod reads from a Secret of the gateway's namespace. */
 export function gatewaySecret(credentialName: string): EnvoyMessage {
   const name = credentialName.includes("://") ? credentialName : `kubernetes://${credentialName}`;
@@ -182,8 +190,17 @@ export function gatewaySecret(credentialName: string): EnvoyMessage {
 
 const SYSTEM_CA_FILE = "/etc/ssl/certs/ca-certificates.crt";
 
-function fileSecret(name: string): EnvoyMessage {
-  return { ...agentSecret("default"), name };
+/** Files of the proxy's own container, which its agent reads and follows. */
+function certificateFiles(certificate: string | undefined, key: string | undefined): EnvoyMessage {
+  return { ...agentSecret("default"), name: `file-cert:${certificate ?? ""}~${key ?? ""}` };
+}
+
+function rootFile(path: string | undefined): EnvoyMessage {
+  return { ...agentSecret("default"), name: `file-root:${path ?? ""}` };
+}
+
+function nonEmpty(list: readonly string[] | undefined): readonly string[] | undefined {
+  return list === undefined || list.length === 0 ? undefined : list;
 }
 
 function sanMatchers(names: readonly string[]): EnvoyMessage {

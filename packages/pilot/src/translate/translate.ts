@@ -15,6 +15,7 @@ import { virtualInbound } from "./inbound-listener.ts";
 import { outboundListeners } from "./outbound-listener.ts";
 import { sidecarRoute } from "./route.ts";
 import { gatewaySecretResource } from "./secret.ts";
+import { sniClusterResources } from "./sni-cluster.ts";
 import { virtualOutbound } from "./virtual-listener.ts";
 
 export function contextOf(state: MeshState, node: ProxyView): TranslateContext {
@@ -29,7 +30,7 @@ export function sharedClusters(context: TranslateContext): readonly EnvoyMessage
 
 /** Clusters of this proxy alone. */
 export function ownClusters(context: TranslateContext): readonly EnvoyMessage[] {
-  return context.node.type === "sidecar" ? inboundClusters(context) : [];
+  return context.node.type === "sidecar" ? inboundClusters(context) : sniClusterResources(context);
 }
 
 export function listeners(context: TranslateContext): readonly EnvoyMessage[] {

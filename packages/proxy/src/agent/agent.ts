@@ -21,6 +21,7 @@ import { type AdsClient, createAdsClient, type TypeProgress } from "./ads-client
 import { AGENT_FILES, type AgentSpec } from "./agent-spec.ts";
 import { type ChannelPool, createChannelPool } from "./channel-pool.ts";
 import { createDecodedResources, type DecodedResources } from "./decoded-resources.ts";
+import { followFileSecrets, isFileSecret } from "./file-secrets.ts";
 import { createHeldState } from "./held-state.ts";
 import { type ConnectIstiod, callIstiod } from "./istiod.ts";
 import { describeWorkload, type Workload, type WorkloadFiles } from "./workload.ts";
@@ -89,6 +90,7 @@ export function startAgent(options: AgentOptions): Agent {
   let workload: Workload | undefined;
   let certificate: WorkloadCertificate | undefined;
   let ads: AdsClient | undefined;
+  const fileSecrets = followFileSecrets({ sink, rootfs: spec.rootfs, clock, log });
   let isClosed = false;
   let isReady = false;
   let becomeReady: () => void = () => undefined;
@@ -206,6 +208,7 @@ export function startAgent(options: AgentOptions): Agent {
     close() {
       isClosed = true;
       held.close();
+      fileSecrets.close();
       certificate?.close();
       ads?.close();
     },
@@ -217,7 +220,7 @@ function wantedOfIstiod(sink: ResourceSink, typeUrl: string): WantedNames {
   const wanted = sink.wanted(typeUrl);
   if (typeUrl !== SECRET_TYPE) return wanted;
   if (wanted === "*") return new Set();
-  return new Set([...wanted].filter((name) => !LOCAL_SECRETS.has(name) && !name.startsWith("file-")));
+  return new Set([...wanted].filter((name) => !LOCAL_SECRETS.has(name) && !isFileSecret(name)));
 }
 
 /** Pods without a downward volume have no such file. */

@@ -4,16 +4,14 @@
  */
 import { type Address, compileAddress } from "./address.ts";
 import type { Fields } from "./fields.ts";
+import { compileLb, type LbConfig } from "./lb-config.ts";
 import { compileTransportSocket, type TransportSocketConfig } from "./tls-config.ts";
-
-export type LbPolicy = "ROUND_ROBIN" | "LEAST_REQUEST" | "RANDOM" | "RING_HASH" | "MAGLEV" | "CLUSTER_PROVIDED";
 
 export interface ClusterConfig {
   readonly name: string;
   readonly type: (typeof TYPES)[number];
   readonly edsName: string;
-  readonly lbPolicy: LbPolicy;
-  readonly choiceCount: number;
+  readonly lb: LbConfig;
   readonly connectTimeoutMs: number;
   readonly thresholds: Thresholds;
   readonly highThresholds: Thresholds;
@@ -34,6 +32,9 @@ export interface ClusterConfig {
   readonly panicThreshold: number;
   /** Where connections come from, as the peer sees it (Istio's inbound passthrough uses 127.0.0.6). */
   readonly sourceAddress: string | undefined;
+  /** TLS names the host that the request is for; with `autoSan` the peer must bear that name. */
+  readonly autoSni: boolean;
+  readonly autoSan: boolean;
   /** metadata istio.alpn_override "false": TLS that the user configured keeps its own ALPN. */
   readonly keepsOwnAlpn: boolean;
   /** Upstream network filter istio.metadata_exchange: TCP peers say who they are. */
@@ -84,16 +85,6 @@ export interface EndpointConfig {
 }
 
 const TYPES = ["STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"] as const;
-const POLICIES = [
-  "ROUND_ROBIN",
-  "LEAST_REQUEST",
-  "RING_HASH",
-  "RANDOM",
-  "UNUSED",
-  "MAGLEV",
-  "CLUSTER_PROVIDED",
-  "LOAD_BALANCING_POLICY_CONFIG",
-] as const;
 
 export function compileCluster(fields: Fields): ClusterConfig {
   const name = fields.required("name");
@@ -112,8 +103,7 @@ export function compileCluster(fields: Fields): ClusterConfig {
     name,
     type,
     edsName: fields.object("eds_cluster_config")?.string("service_name") || name,
-    lbPolicy: compilePolicy(fields),
-    choiceCount: fields.object("least_request_lb_config")?.number("choice_count", 2) ?? 2,
+    lb: compileLb(fields),
     connectTimeoutMs: fields.duration("connect_timeout", 5000),
     thresholds: compileThresholds(fields, "DEFAULT"),
     highThresholds: compileThresholds(fields, "HIGH"),
@@ -130,6 +120,8 @@ export function compileCluster(fields: Fields): ClusterConfig {
     dnsRefreshMs: fields.duration("dns_refresh_rate", 5000),
     outlier: outlier === undefined ? undefined : compileOutlier(outlier),
     metadata,
+    autoSni: http?.object("upstream_http_protocol_options")?.boolean("auto_sni") === true,
+    autoSan: http?.object("upstream_http_protocol_options")?.boolean("auto_san_validation") === true,
     keepsOwnAlpn: (metadata.istio as { readonly alpn_override?: unknown } | undefined)?.alpn_override === "false",
     exchangesMetadata: fields.list("filters").some((filter) => {
       const any = filter.object("typed_config");
@@ -145,23 +137,6 @@ export function compileCluster(fields: Fields): ClusterConfig {
     sourceAddress: fields.object("upstream_bind_config")?.object("source_address")?.string("address"),
     raw: fields.raw,
   };
-}
-
-function compilePolicy(fields: Fields): LbPolicy {
-  const first = fields
-    .object("load_balancing_policy")
-    ?.list("policies")[0]
-    ?.object("typed_extension_config")
-    ?.object("typed_config")
-    ?.typeName();
-  if (first !== undefined) {
-    for (const policy of ["ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "RING_HASH", "MAGLEV"] as const) {
-      if (first.includes(`.${policy.toLowerCase()}.`)) return policy;
-    }
-    fields.problem("load_balancing_policy", `unsupported load balancing policy ${first}`);
-  }
-  const policy = fields.enumeration("lb_policy", POLICIES, "ROUND_ROBIN");
-  return policy === "UNUSED" || policy === "LOAD_BALANCING_POLICY_CONFIG" ? "ROUND_ROBIN" : policy;
 }
 
 function compileThresholds(fields: Fields, priority: "DEFAULT" | "HIGH"): Thresholds {

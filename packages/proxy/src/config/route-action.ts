@@ -3,7 +3,6 @@ import type { Fields } from "./fields.ts";
 import { compileFraction, type Fraction } from "./fraction.ts";
 import { compileHeaderMutation, type HeaderMutation } from "./header-mutation.ts";
 import { compilePerFilter, type PerFilterConfigs } from "./per-filter-config.ts";
-
 import { compileRegex } from "./regex.ts";
 import { compileRetryPolicy, type RetryPolicy } from "./retry-policy.ts";
 import type { PathMatch } from "./route-match.ts";
@@ -57,7 +56,7 @@ export interface MirrorPolicy {
 }
 
 export type HashPolicy = { readonly terminal: boolean } & (
-  | { readonly kind: "header"; readonly name: string }
+  | { readonly kind: "header"; readonly name: string; readonly rewrite: (value: string) => string }
   | { readonly kind: "cookie"; readonly name: string; readonly ttlMs: number | undefined; readonly path: string }
   | { readonly kind: "source-ip" }
   | { readonly kind: "query"; readonly name: string }
@@ -184,7 +183,10 @@ function compileMirror(fields: Fields): MirrorPolicy {
 function compileHashPolicy(fields: Fields): readonly HashPolicy[] {
   const terminal = fields.boolean("terminal");
   const header = fields.object("header");
-  if (header !== undefined) return [{ kind: "header", terminal, name: header.required("header_name").toLowerCase() }];
+  if (header !== undefined) {
+    const name = header.required("header_name").toLowerCase();
+    return [{ kind: "header", terminal, name, rewrite: compileHashRewrite(header) }];
+  }
   const cookie = fields.object("cookie");
   if (cookie !== undefined)
     return [
@@ -199,4 +201,12 @@ function compileHashPolicy(fields: Fields): readonly HashPolicy[] {
   const query = fields.object("query_parameter");
   if (query !== undefined) return [{ kind: "query", terminal, name: query.required("name") }];
   return fields.object("connection_properties")?.boolean("source_ip") === true ? [{ kind: "source-ip", terminal }] : [];
+}
+
+function compileHashRewrite(header: Fields): (value: string) => string {
+  const regexRewrite = header.object("regex_rewrite");
+  if (regexRewrite === undefined) return (value) => value;
+  const regex = compileRegex(regexRewrite, "pattern");
+  const substitution = regexRewrite.string("substitution");
+  return (value) => regex.replace(value, substitution);
 }

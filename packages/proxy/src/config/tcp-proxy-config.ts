@@ -12,6 +12,8 @@ export interface TcpProxyConfig {
   /** 0: no limit. */
   readonly maxConnectionDurationMs: number;
   readonly maxConnectAttempts: number;
+  /** hash_policy source_ip: a hashing cluster gives a client the same host for each connection. */
+  readonly hashesSourceIp: boolean;
   readonly accessLogs: readonly AccessLogConfig[];
 }
 
@@ -29,6 +31,7 @@ export function compileTcpProxy(fields: Fields): TcpProxyConfig {
     idleTimeoutMs: fields.duration("idle_timeout", 3_600_000),
     maxConnectionDurationMs: fields.duration("max_downstream_connection_duration", 0),
     maxConnectAttempts: fields.number("max_connect_attempts", 1),
+    hashesSourceIp: fields.list("hash_policy").some((policy) => policy.has("source_ip")),
     accessLogs: compileAccessLogs(fields.list("access_log")),
   };
 }

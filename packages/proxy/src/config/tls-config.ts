@@ -16,6 +16,9 @@ export interface TlsConfig {
   readonly certificate: SecretRef | undefined;
   readonly validation: SecretRef | undefined;
   readonly sanMatchers: readonly SanMatcher[];
+  /** SHA-256 of the peer's certificate, hex; of its public key, base64. Both empty: any. */
+  readonly certificateHashes: readonly string[];
+  readonly keyHashes: readonly string[];
   readonly alpn: readonly string[];
   readonly sni: string;
   readonly requiresClientCertificate: boolean;
@@ -67,6 +70,10 @@ function compileTls(fields: Fields): TlsConfig {
     certificate: certificateRef(shared),
     validation: validationRef(shared, combined, plain),
     sanMatchers: plain === undefined ? [] : compileSanMatchers(plain),
+    certificateHashes: (plain?.strings("verify_certificate_hash") ?? []).map((hash) =>
+      hash.replaceAll(":", "").toLowerCase(),
+    ),
+    keyHashes: plain?.strings("verify_certificate_spki") ?? [],
     alpn: shared?.strings("alpn_protocols") ?? [],
     sni: fields.string("sni"),
     requiresClientCertificate: fields.boolean("require_client_certificate"),

@@ -11,6 +11,7 @@ import type { UpstreamConnection } from "../upstream/connection.ts";
 import type { Host } from "../upstream/host.ts";
 import type { DownstreamSide } from "./downstream-side.ts";
 import type { RequestBody } from "./request-body.ts";
+import { requestHash } from "./request-hash.ts";
 import type { RetryState } from "./retry-state.ts";
 import type { HttpStream } from "./stream.ts";
 import { type AttemptOwner, UpstreamRequest } from "./upstream-request.ts";
@@ -27,6 +28,7 @@ export class Attempts implements AttemptOwner {
   #connection: UpstreamConnection | undefined;
   #tried: Host[] | undefined;
   #isBackingOff = false;
+  #hash: bigint | undefined;
 
   constructor(
     stream: HttpStream,
@@ -43,10 +45,15 @@ export class Attempts implements AttemptOwner {
     this.#retry = retry;
     this.#body = body;
     if (body !== undefined) body.isRetained = retry !== undefined;
+    if (cluster.isHashing && action.hashPolicies.length > 0) this.#hashRequest();
   }
 
   get upstreamAlpn(): string | undefined {
     return this.#stream.context.config.upstreamAlpn;
+  }
+
+  get upstreamAuthority(): string {
+    return this.#stream.state.authority;
   }
 
   get isConnected(): boolean {
@@ -214,6 +221,17 @@ export class Attempts implements AttemptOwner {
 
   // ── retries ──
 
+  #hashRequest(): void {
+    const { state } = this.#stream;
+    const { remoteAddress, remoteIp, localAddress } = state.downstream;
+    const { headers, path } = state;
+    const believed = state.remoteAddress?.replace(/:\d+$/, "") ?? remoteIp;
+    const request = { headers, path, remoteAddress, localAddress, remoteIp: believed };
+    const { hash, setCookie } = requestHash(this.#action.hashPolicies, request);
+    this.#hash = hash;
+    this.#stream.setCookie = setCookie;
+  }
+
   #pick(): Host | undefined {
     const stream = this.#stream;
     const policy = this.#retry?.policy;
@@ -221,6 +239,7 @@ export class Attempts implements AttemptOwner {
     return this.#cluster.pick({
       destination: stream.state.downstream.destination,
       metadataMatch: stream.choice?.weighted?.metadataMatch ?? this.#action.metadataMatch,
+      hash: this.#hash,
       avoid,
       avoidAttempts: avoid === undefined || policy === undefined ? 0 : Math.max(3, policy.hostSelectionAttempts),
     });

@@ -1,6 +1,6 @@
 /** A shadow of a request, sent to another cluster; what comes back is read and dropped, failures are only counted. */
 import type { HeaderBlock, OutgoingRequest, ResponseHead } from "@argyle/codec";
-import type { Cluster } from "../upstream/cluster.ts";
+import { ANY_HOST, type Cluster } from "../upstream/cluster.ts";
 import type { UpstreamConnection } from "../upstream/connection.ts";
 import { type AttemptOwner, UpstreamRequest } from "./upstream-request.ts";
 
@@ -21,8 +21,12 @@ export class MirrorRequest implements AttemptOwner {
     this.#head = head;
   }
 
+  get upstreamAuthority(): string {
+    return this.#head.headers.get("host") ?? "";
+  }
+
   start(cluster: Cluster, startedAt: number): void {
-    const host = cluster.pick({ destination: undefined, metadataMatch: undefined, avoid: undefined, avoidAttempts: 0 });
+    const host = cluster.pick(ANY_HOST);
     if (host === undefined) {
       this.#isOver = true;
       return;

@@ -20,6 +20,7 @@ export function sendUpstreamHead(
   state.responseCodeDetails = "via_upstream";
   state.responseDurationMs = stream.lastActivity - state.startedAt;
   finalizeResponse(stream, headers, head, attempt);
+  if (stream.setCookie !== undefined) headers.add("set-cookie", stream.setCookie);
   context.telemetry?.onResponse(stream, headers, attempt.host);
   applyResponseMutations(stream, headers);
   down.sendHead({

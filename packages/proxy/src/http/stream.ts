@@ -68,6 +68,8 @@ export class HttpStream implements StreamTimersOwner {
   /** The workload on the other side, from its metadata headers. */
   peer: Workload | undefined;
   peerAsksForMetadata = false;
+  /** A cookie that binds the client to its host from now on. */
+  setCookie: string | undefined;
   readonly #down: DownstreamSide;
   readonly #timers: StreamTimers;
   /** Undefined for a request without body. */

@@ -12,6 +12,8 @@ import type { PoolClient } from "../upstream/pool.ts";
 export interface AttemptOwner {
   /** What istio.alpn puts in place of the transport socket's ALPN, comma-separated. */
   readonly upstreamAlpn: string | undefined;
+  /** The host that the request is for. */
+  readonly upstreamAuthority: string;
   onAttemptReady(attempt: UpstreamRequest, connection: UpstreamConnection): void;
   onAttemptInformational(head: ResponseHead): void;
   onAttemptHead(attempt: UpstreamRequest, head: ResponseHead): void;
@@ -52,7 +54,7 @@ export class UpstreamRequest implements PoolClient, UpstreamStreamHandler, Timer
     }
     cluster.activeRequests += 1;
     host.active += 1;
-    cluster.poolOf(host, this.#owner.upstreamAlpn).acquire(this, limits);
+    cluster.poolOf(host, this.#owner.upstreamAlpn, this.#owner.upstreamAuthority).acquire(this, limits);
   }
 
   armPerTry(timeoutMs: number): void {
@@ -65,7 +67,8 @@ export class UpstreamRequest implements PoolClient, UpstreamStreamHandler, Timer
     if (this.#isOver) return;
     this.#leave();
     const { connection } = this;
-    if (connection === undefined) this.cluster.poolOf(this.host, this.#owner.upstreamAlpn).cancel(this);
+    if (connection === undefined)
+      this.cluster.poolOf(this.host, this.#owner.upstreamAlpn, this.#owner.upstreamAuthority).cancel(this);
     else {
       this.cluster.stats.rqTxReset.add(1);
       connection.abandon();

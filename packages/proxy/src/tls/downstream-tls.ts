@@ -7,8 +7,8 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { MeshError } from "@argyle/core";
 import type { TlsConfig } from "../config/tls-config.ts";
-import { hasUnreadableName, type SecretStore, sanEntries, uriSan } from "./secret-store.ts";
-import { matchesSan } from "./upstream-tls.ts";
+import { peerProblem } from "./peer-check.ts";
+import { type SecretStore, sanEntries, uriSan } from "./secret-store.ts";
 
 export interface PeerIdentity {
   readonly principal: string | undefined;
@@ -78,12 +78,9 @@ export function secureDownstream(
           fail(`CERTIFICATE_VERIFY_FAILED: ${problem.message}`);
           return;
         }
-        if (hasUnreadableName(certificate.subjectAltName)) {
-          fail("CERTIFICATE_VERIFY_FAILED: unreadable subjectAltName");
-          return;
-        }
-        if (!matchesSan(tls.sanMatchers, sanEntries(certificate.subjectAltName))) {
-          fail("CERTIFICATE_VERIFY_FAILED: verify SAN list");
+        const refusal = peerProblem(tls, certificate);
+        if (refusal !== undefined) {
+          fail(refusal);
           return;
         }
       }

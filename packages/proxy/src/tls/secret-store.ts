@@ -15,10 +15,13 @@ export interface StoredSecret {
 export interface SecretStore {
   get(name: string): StoredSecret | undefined;
   set(secret: StoredSecret): void;
-  delete(name: string): void;
+  /** The server says that there is no such secret. One that is held stays in use, as in Envoy: a removal is not a rotation. */
+  markAbsent(name: string): void;
   all(): readonly StoredSecret[];
   /** True when every secret that the configuration names is here. */
   hasAll(tls: TlsConfig): boolean;
+  /** True when nothing is awaited any more: each secret is here or known not to exist. */
+  isSettled(tls: TlsConfig): boolean;
   /** Undefined while a secret is missing. */
   contextOf(tls: TlsConfig): CachedContext | undefined;
 }
@@ -32,6 +35,7 @@ export interface CachedContext {
 
 export function createSecretStore(): SecretStore {
   const secrets = new Map<string, StoredSecret>();
+  const absent = new Set<string>();
   const cache = new WeakMap<TlsConfig, { readonly key: string; readonly value: CachedContext }>();
   const resolve = (ref: SecretRef | undefined) =>
     ref === undefined ? undefined : ref.kind === "inline" ? ref.secret : secrets.get(ref.name)?.config;
@@ -39,12 +43,21 @@ export function createSecretStore(): SecretStore {
     ref === undefined ? "-" : ref.kind === "inline" ? "inline" : `${ref.name}@${secrets.get(ref.name)?.version}`;
   const store: SecretStore = {
     get: (name) => secrets.get(name),
-    set: (secret) => void secrets.set(secret.name, secret),
-    delete: (name) => void secrets.delete(name),
+    set(secret) {
+      secrets.set(secret.name, secret);
+      absent.delete(secret.name);
+    },
+    markAbsent(name) {
+      if (!secrets.has(name)) absent.add(name);
+    },
     all: () => [...secrets.values()],
     hasAll: (tls) =>
       (tls.certificate === undefined || resolve(tls.certificate) !== undefined) &&
       (tls.validation === undefined || resolve(tls.validation) !== undefined),
+    isSettled: (tls) =>
+      [tls.certificate, tls.validation].every(
+        (ref) => ref === undefined || resolve(ref) !== undefined || (ref.kind === "sds" && absent.has(ref.name)),
+      ),
     contextOf(tls) {
       if (!store.hasAll(tls)) return undefined;
       const key = `${version(tls.certificate)} ${version(tls.validation)}`;

@@ -2,7 +2,7 @@
 import { createHeaderBlock, type OutgoingRequest, type ResponseHead } from "@argyle/codec";
 import { type AttemptOwner, UpstreamRequest } from "../http/upstream-request.ts";
 import { type TimerOwner, WheelEntry } from "../io/timer-wheel.ts";
-import type { Cluster } from "../upstream/cluster.ts";
+import { ANY_HOST, type Cluster } from "../upstream/cluster.ts";
 import type { UpstreamConnection } from "../upstream/connection.ts";
 import type { SendResult } from "./span-queue.ts";
 
@@ -22,6 +22,7 @@ export function postSpans(cluster: Cluster, request: SpanPostRequest, done: (res
 
 class SpanPost implements AttemptOwner, TimerOwner {
   readonly upstreamAlpn = "istio-http/1.1,istio,http/1.1";
+  readonly upstreamAuthority: string;
   readonly #body: Buffer;
   readonly #head: OutgoingRequest;
   readonly #done: (result: SendResult) => void;
@@ -33,6 +34,7 @@ class SpanPost implements AttemptOwner, TimerOwner {
 
   constructor(request: SpanPostRequest, done: (result: SendResult) => void) {
     this.#done = done;
+    this.upstreamAuthority = request.host;
     this.#body = Buffer.from(request.body, "utf8");
     this.#head = {
       kind: "request",
@@ -52,7 +54,7 @@ class SpanPost implements AttemptOwner, TimerOwner {
   }
 
   start(cluster: Cluster): void {
-    const host = cluster.pick({ destination: undefined, metadataMatch: undefined, avoid: undefined, avoidAttempts: 0 });
+    const host = cluster.pick(ANY_HOST);
     if (host === undefined) {
       this.#finish("failed");
       return;

@@ -12,14 +12,13 @@ import { type TimerOwner, type TimerWheel, WheelEntry } from "../io/timer-wheel.
 import type { SecretStore } from "../tls/secret-store.ts";
 import { createUpstreamTls, type UpstreamTls } from "../tls/upstream-tls.ts";
 import type { Balancer } from "./balancer/balancer.ts";
-import { createLeastRequest } from "./balancer/least-request.ts";
-import { createRandom } from "./balancer/random.ts";
-import { createRoundRobin } from "./balancer/round-robin.ts";
+import { createBalancer } from "./balancer/create-balancer.ts";
 import { type ClusterStats, createClusterStats } from "./cluster-stats.ts";
 import type { Dialer } from "./dialer.ts";
 import { Host } from "./host.ts";
 import { createOutlierDetector, type OutlierDetector } from "./outlier.ts";
 import { type ClusterUsage, HttpPool } from "./pool.ts";
+import { usableHosts } from "./usable-hosts.ts";
 
 export interface ClusterDeps {
   readonly registry: Registry;
@@ -44,11 +43,23 @@ export interface OriginalDestination {
 export interface PickContext {
   readonly destination: OriginalDestination | undefined;
   readonly metadataMatch: Readonly<Record<string, unknown>> | undefined;
+  /** What a hashing policy binds the request by; undefined: by nothing. */
+  readonly hash: bigint | undefined;
   /** Hosts that were tried before, when the retry policy avoids them. */
   readonly avoid: readonly Host[] | undefined;
   readonly avoidAttempts: number;
 }
 
+/** Any host will do. */
+export const ANY_HOST: PickContext = {
+  destination: undefined,
+  metadataMatch: undefined,
+  hash: undefined,
+  avoid: undefined,
+  avoidAttempts: 0,
+};
+
+const MAX_POOLS = 16;
 const MAX_ORIGINAL_DST_HOSTS = 1024;
 
 export class Cluster implements ClusterUsage, TimerOwner {
@@ -100,7 +111,13 @@ export class Cluster implements ClusterUsage, TimerOwner {
 
   get isReady(): boolean {
     const sockets = [this.config.transport, ...this.config.transportMatches.map((match) => match.transport)];
-    return this.hasEndpoints && sockets.every((s) => s.kind === "raw" || this.#deps.secrets.hasAll(s.tls));
+    return this.hasEndpoints && sockets.every((s) => s.kind === "raw" || this.#deps.secrets.isSettled(s.tls));
+  }
+
+  /** Requests are bound to hosts by hash. */
+  get isHashing(): boolean {
+    const { policy } = this.config.lb;
+    return policy === "RING_HASH" || policy === "MAGLEV";
   }
 
   limits(isHighPriority: boolean): Thresholds {
@@ -124,29 +141,34 @@ export class Cluster implements ClusterUsage, TimerOwner {
   pick(context: PickContext): Host | undefined {
     if (this.config.type === "ORIGINAL_DST") return this.#pickOriginal(context.destination);
     const balancer = context.metadataMatch === undefined ? this.#balancer : this.#subset(context.metadataMatch);
-    let host = balancer.pick();
-    for (let i = 0; i < context.avoidAttempts && host !== undefined && context.avoid?.includes(host); i++)
-      host = balancer.pick();
+    let host = balancer.pick(context.hash);
+    for (let i = 1; i <= context.avoidAttempts && host !== undefined && context.avoid?.includes(host); i++)
+      host = balancer.pick(context.hash, i);
     if (host === undefined) this.stats.cxNoneHealthy.add(1);
     return host;
   }
 
   /** `alpn` is what the HTTP connection manager wants to be offered instead of the transport socket's own, comma-separated. */
-  poolOf(host: Host, alpn?: string): HttpPool {
+  poolOf(host: Host, alpn?: string, authority?: string): HttpPool {
     const offer = this.config.keepsOwnAlpn ? undefined : alpn;
-    for (const known of host.pools) if (known.alpn === offer) return known;
-    const pool = new HttpPool(host, this, this.tlsOf(host), offer);
+    const name = this.config.autoSni ? authority?.replace(/:\d+$/, "") : undefined;
+    for (const known of host.pools) if (known.alpn === offer && known.serverName === name) return known;
+    // Clients choose these names: pools that nobody uses any more must not pile up.
+    if (host.pools.length >= MAX_POOLS) host.forgetEmptyPools();
+    const pool = new HttpPool(host, this, this.tlsOf(host, name), offer, name);
     host.pools.push(pool);
     return pool;
   }
 
   /** The first transport_socket_matches entry whose labels the endpoint's envoy.transport_socket_match has, else transport_socket. */
-  tlsOf(host: Host): UpstreamTls | undefined {
+  tlsOf(host: Host, serverName?: string): UpstreamTls | undefined {
     const labels = (host.metadata["envoy.transport_socket_match"] ?? {}) as Readonly<Record<string, unknown>>;
     const matches = (candidate: TransportMatch) =>
       Object.entries(candidate.match).every(([key, value]) => isDeepStrictEqual(labels[key], value));
     const socket = this.config.transportMatches.find(matches)?.transport ?? this.config.transport;
     if (socket.kind === "raw") return undefined;
+    if (serverName !== undefined && socket.tls.sni === "")
+      return createUpstreamTls(socket.tls, this.#deps.secrets, { host: serverName, isChecked: this.config.autoSan });
     let tls = this.#tls.get(socket);
     if (tls === undefined) {
       tls = createUpstreamTls(socket.tls, this.#deps.secrets);
@@ -172,40 +194,13 @@ export class Cluster implements ClusterUsage, TimerOwner {
 
   #rebuild(): void {
     this.#subsets.clear();
-    this.#balancer = this.#createBalancer(this.#usable(this.hosts));
+    this.#balancer = this.#createBalancer(this.hosts);
     this.stats.membershipTotal.set(this.hosts.length);
     this.stats.membershipHealthy.set(this.hosts.filter((host) => host.isHealthy).length);
   }
 
-  /** The healthy hosts of the first priority that has any; below the panic threshold all hosts of the first priority. */
-  #usable(hosts: readonly Host[]): readonly Host[] {
-    const present = hosts.filter((host) => host.health !== "DRAINING");
-    const priorities = [...new Set(present.map((host) => host.priority))].sort((a, b) => a - b);
-    for (const priority of priorities) {
-      const group = present.filter((host) => host.priority === priority);
-      const healthy = group.filter((host) => host.isHealthy);
-      const isPanic = (healthy.length / group.length) * 100 < this.config.panicThreshold;
-      if (healthy.length > 0 && (!isPanic || priorities.length > 1)) return healthy;
-      if (isPanic && priorities.length === 1) return group;
-    }
-    const first = present.filter((host) => host.priority === priorities[0]);
-    return this.config.panicThreshold > 0 ? first : [];
-  }
-
   #createBalancer(hosts: readonly Host[]): Balancer<Host> {
-    const { random } = this.#deps;
-    switch (this.config.lbPolicy) {
-      case "LEAST_REQUEST":
-        return createLeastRequest(hosts, random, this.config.choiceCount);
-      case "RANDOM":
-        return createRandom(hosts, random);
-      // Consistent hashing is an issue of its own; until then such clusters spread evenly.
-      case "RING_HASH":
-      case "MAGLEV":
-      case "CLUSTER_PROVIDED":
-      case "ROUND_ROBIN":
-        return createRoundRobin(hosts, random);
-    }
+    return createBalancer(this.config.lb, usableHosts(hosts, this.config.panicThreshold), this.#deps.random);
   }
 
   #labelled(match: Readonly<Record<string, unknown>>): readonly Host[] {
@@ -223,7 +218,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
       case "ANY_ENDPOINT":
         return this.#balancer;
       case "DEFAULT_SUBSET":
-        return this.#createBalancer(this.#usable(this.#labelled(defaultSubset)));
+        return this.#createBalancer(this.#labelled(defaultSubset));
     }
   }
 
@@ -236,7 +231,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
       const isSelectable = this.config.subsetSelectors.some((selector) => isDeepStrictEqual(selector, keys));
       const hosts = this.#labelled(match);
       const isFound = isSelectable && hosts.length > 0;
-      if (isFound) balancer = this.#createBalancer(this.#usable(hosts));
+      if (isFound) balancer = this.#createBalancer(hosts);
       else balancer = this.#subsetFallback();
       this.#subsets.set(key, balancer);
     }

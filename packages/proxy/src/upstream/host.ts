@@ -8,6 +8,7 @@ export class Host implements Balanced {
   readonly address: Address;
   /** `10.244.0.5:80`, as logs and /clusters show it. */
   readonly name: string;
+  readonly hashKey: string;
   readonly hostname: string;
   readonly weight: number;
   readonly priority: number;
@@ -36,6 +37,8 @@ export class Host implements Balanced {
   constructor(config: EndpointConfig, authority?: string) {
     this.address = config.address;
     this.name = formatAddress(config.address);
+    const lb = config.metadata["envoy.lb"] as { readonly hash_key?: unknown } | undefined;
+    this.hashKey = typeof lb?.hash_key === "string" ? lb.hash_key : this.name;
     this.hostname = config.hostname;
     this.weight = config.weight;
     this.priority = config.priority;
@@ -47,6 +50,10 @@ export class Host implements Balanced {
 
   drain(): void {
     for (const pool of this.pools) pool.drain();
+  }
+
+  forgetEmptyPools(): void {
+    for (let i = this.pools.length - 1; i >= 0; i--) if (this.pools[i]?.isEmpty === true) this.pools.splice(i, 1);
   }
 
   get isHealthy(): boolean {

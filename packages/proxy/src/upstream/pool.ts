@@ -36,17 +36,20 @@ export class HttpPool implements ConnectionOwner {
   readonly #protocols: readonly string[] | undefined;
   /** Comma-separated; undefined: the transport socket's own. */
   readonly alpn: string | undefined;
+  /** Server name of its connections, where requests bring it along. */
+  readonly serverName: string | undefined;
   readonly #idle: UpstreamConnection[] = [];
   readonly #open = new Set<UpstreamConnection>();
   readonly #waiting: PoolClient[] = [];
   #connecting = 0;
   #isDraining = false;
 
-  constructor(host: Host, cluster: ClusterUsage, tls: UpstreamTls | undefined, alpn?: string) {
+  constructor(host: Host, cluster: ClusterUsage, tls: UpstreamTls | undefined, alpn?: string, serverName?: string) {
     this.#host = host;
     this.#cluster = cluster;
     this.#tls = tls;
     this.alpn = alpn;
+    this.serverName = serverName;
     this.#protocols = alpn?.split(",");
   }
 
@@ -71,6 +74,11 @@ export class HttpPool implements ConnectionOwner {
     if (this.#waiting.length <= this.#connecting) return;
     if (this.#cluster.connections < limits.maxConnections || this.#open.size + this.#connecting === 0) this.#connect();
     else stats.cxOverflow.add(1);
+  }
+
+  /** No connection, and nobody waits for one. */
+  get isEmpty(): boolean {
+    return this.#open.size + this.#connecting + this.#waiting.length === 0;
   }
 
   /** The client gave up waiting. */
