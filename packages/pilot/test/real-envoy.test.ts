@@ -90,10 +90,10 @@ async function serveIdentity(t: TestScope, path: string): Promise<void> {
   const { privateKeyPem, csrPem } = createKeyAndCsr("spiffe://cluster.local/ns/sock-shop/sa/default");
   const [leaf = ""] = await ca.signWorkload(csrPem, { namespace: "sock-shop", serviceAccount: "default" }, 0);
   const inline = (pem: string) => ({ inline_bytes: Buffer.from(pem).toString("base64") });
-  const secrets: Readonly<Record<string, object>> = {
-    default: { tls_certificate: { certificate_chain: inline(leaf), private_key: inline(privateKeyPem) } },
-    ROOTCA: { validation_context: { trusted_ca: inline(ca.rootCertPem) } },
-  };
+  const certificate = { tls_certificate: { certificate_chain: inline(leaf), private_key: inline(privateKeyPem) } };
+  const root = { validation_context: { trusted_ca: inline(ca.rootCertPem) } };
+  // `default` and `ROOTCA`, and files by their paths: `file-cert:…`, `file-root:…`.
+  const secretOf = (name: string) => (name === "ROOTCA" || name.startsWith("file-root:") ? root : certificate);
   const wire = createXdsWire(xdsRegistry);
   const server = new Server();
   const service = {
@@ -110,7 +110,7 @@ async function serveIdentity(t: TestScope, path: string): Promise<void> {
       call.on("data", ({ resourceNames, responseNonce }: DiscoveryRequest) => {
         if (responseNonce !== "") return;
         const resources = resourceNames.map((name) => {
-          const encoded = xdsRegistry.encode(SECRET_TYPE, { name, ...secrets[name] });
+          const encoded = xdsRegistry.encode(SECRET_TYPE, { name, ...secretOf(name) });
           assert.ok(encoded.ok);
           return { typeUrl: SECRET_TYPE, value: encoded.value };
         });
