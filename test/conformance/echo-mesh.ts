@@ -1,8 +1,9 @@
 /**
  * The echo deployments that Istio's integration tests run against: services a, b and c of one namespace with Istio's list of ports, one pod
- * each with a sidecar, and an EndpointSlice for every Service with a selector, as the endpoint controllers make it.
+ * each with a sidecar, `naked` without one, and an EndpointSlice for every Service with a selector, as the endpoint controllers make it.
  */
 import type { KubeObject } from "@argyle/kube-types";
+import type { ProxyFields } from "./mesh-translation.ts";
 
 /** Port name, service port, workload port (istio: pkg/test/framework/components/echo/common/ports). */
 const PORTS: readonly (readonly [string, number, number])[] = [
@@ -21,7 +22,7 @@ const PORTS: readonly (readonly [string, number, number])[] = [
   ["auto-https", 9443, 19443],
 ];
 
-export const APPS: readonly string[] = ["a", "b", "c"];
+const APPS: readonly string[] = ["a", "b", "c", "naked"];
 
 export function servicePort(portName: string): number | undefined {
   return PORTS.find(([name]) => name === portName.toLowerCase())?.[1];
@@ -31,14 +32,31 @@ export function podIp(app: string): string {
   return `10.244.7.${APPS.indexOf(app) + 1}`;
 }
 
+export function appAt(ip: string): string | undefined {
+  return APPS.find((app) => podIp(app) === ip);
+}
+
+export function clusterIp(app: string): string {
+  return `10.96.7.${APPS.indexOf(app) + 1}`;
+}
+
+export function echoNode(app: string, namespace: string): ProxyFields {
+  return { type: "sidecar", ip: podIp(app), namespace, labels: labelsOf(app) };
+}
+
+/** Istio's harness puts every ordinary application into the class "standard". */
+function labelsOf(app: string): Readonly<Record<string, string>> {
+  return { app, version: "v1", "test.istio.io/class": app === "naked" ? "naked" : "standard" };
+}
+
 export function echoMesh(namespace: string): readonly KubeObject[] {
-  return APPS.flatMap((app, index): KubeObject[] => [
+  return APPS.flatMap((app): KubeObject[] => [
     {
       apiVersion: "v1",
       kind: "Service",
       metadata: { name: app, namespace },
       spec: {
-        clusterIP: `10.96.7.${index + 1}`,
+        clusterIP: clusterIp(app),
         selector: { app },
         ports: PORTS.map(([name, port, targetPort]) => ({ name, port, targetPort })),
       },
@@ -49,7 +67,7 @@ export function echoMesh(namespace: string): readonly KubeObject[] {
       metadata: {
         name: `${app}-v1`,
         namespace,
-        labels: { app, version: "v1", "security.istio.io/tlsMode": "istio" },
+        labels: { ...labelsOf(app), ...(app === "naked" ? {} : { "security.istio.io/tlsMode": "istio" }) },
       },
       spec: { serviceAccountName: app, containers: [{ name: "app" }] },
       status: {
@@ -64,6 +82,9 @@ export function echoMesh(namespace: string): readonly KubeObject[] {
 interface ServiceView extends KubeObject {
   readonly spec?: {
     readonly selector?: Readonly<Record<string, string>>;
+    readonly type?: string;
+    readonly clusterIP?: string;
+    readonly externalName?: string;
     readonly ports?: readonly { readonly name?: string; readonly port: number; readonly targetPort?: number }[];
   };
 }
@@ -73,7 +94,7 @@ export function endpointSlices(objects: readonly KubeObject[]): readonly KubeObj
   return objects.flatMap((object) => {
     const { selector, ports = [] } = (object as ServiceView).spec ?? {};
     if (object.kind !== "Service" || selector === undefined) return [];
-    const apps = APPS.filter((app) => selector.app === app);
+    const apps = APPS.filter((app) => Object.entries(selector).every(([key, value]) => labelsOf(app)[key] === value));
     const { name, namespace } = object.metadata;
     const slice = {
       apiVersion: "discovery.k8s.io/v1",
@@ -85,4 +106,26 @@ export function endpointSlices(objects: readonly KubeObject[]): readonly KubeObj
     };
     return [slice as unknown as KubeObject];
   });
+}
+
+/** What the API server gives a Service that names no address. */
+export function withClusterIps(objects: readonly KubeObject[]): readonly KubeObject[] {
+  let next = 0;
+  return objects.map((object) => {
+    const { spec } = object as ServiceView;
+    if (object.kind !== "Service" || spec === undefined || spec.type === "ExternalName" || spec.clusterIP !== undefined)
+      return object;
+    next += 1;
+    return { ...object, spec: { ...spec, clusterIP: `10.96.8.${next}` } };
+  });
+}
+
+/** What the cluster's DNS answers to a program of the namespace; an ExternalName is an alias. */
+export function resolveName(objects: readonly KubeObject[], namespace: string, name: string): string | undefined {
+  const [short = "", inNamespace = namespace] = name.split(".");
+  const service = objects.find(
+    ({ kind, metadata }) => kind === "Service" && metadata.name === short && metadata.namespace === inNamespace,
+  ) as ServiceView | undefined;
+  if (service?.spec?.externalName !== undefined) return resolveName(objects, namespace, service.spec.externalName);
+  return service?.spec?.clusterIP;
 }

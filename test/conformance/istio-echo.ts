@@ -3,6 +3,7 @@
  * without sockets: istiod's translation, the proxy's route table, fault and CORS rules. What only a connection shows (protocol, ALPN,
  * mTLS, which of many hosts answered) is "n/a" here.
  */
+import type { KubeObject } from "@argyle/kube-types";
 import { WATCHED_KINDS } from "@argyle/pilot";
 import {
   addCorsHeaders,
@@ -12,7 +13,8 @@ import {
 } from "../../packages/proxy/src/filters/cors.ts";
 import { decideFault } from "../../packages/proxy/src/filters/fault.ts";
 import { type Case, difference, judge, type Verdict } from "./case.ts";
-import { echoMesh, endpointSlices, podIp, servicePort } from "./echo-mesh.ts";
+import { echoMesh, echoNode, endpointSlices, resolveName, servicePort, withClusterIps } from "./echo-mesh.ts";
+import { beyondGateway, hostsOf, isMutual } from "./echo-upstream.ts";
 import { headerOf, type RouteAnswer } from "./evaluate-route.ts";
 import { objectsOf, type Translation, translate, unknownKinds } from "./mesh-translation.ts";
 import type { PeerFolder } from "./peer-folder.ts";
@@ -35,6 +37,9 @@ interface EchoCase {
     readonly headers?: Readonly<Record<string, readonly string[]>>;
     readonly http2?: boolean;
     readonly followRedirects?: boolean;
+    readonly sni?: string;
+    readonly alpn?: readonly string[];
+    readonly count?: number;
   };
   readonly expect: Readonly<Record<string, unknown>>;
 }
@@ -51,6 +56,9 @@ const SEEN_HERE: ReadonlySet<string> = new Set([
   "upstreamSawHost",
   "upstreamSawURL",
   "responseHeader",
+  "mtls",
+  "allResponsesSameHost",
+  "error",
 ]);
 
 export async function* replay(dir: PeerFolder): AsyncGenerator<Case> {
@@ -69,27 +77,29 @@ function verdictOf(set: EchoSet, one: EchoCase): Verdict {
   const kinds = unknownKinds(given, KNOWN_KINDS);
   if (kinds.length > 0) return { missing: `istiod does not read the kind ${kinds.join(", ")}` };
 
-  const objects = [...echoMesh(namespace), ...given];
+  const services = withClusterIps([...echoMesh(namespace), ...given]);
+  const objects = [...services, ...endpointSlices(services)];
   const isGateway = one.from === "ingressgateway";
   const [app = ""] = one.from.split(".");
   const mesh = translate(
-    [...objects, ...endpointSlices(objects)],
+    objects,
     "",
     isGateway
       ? { type: "router", ip: "10.244.7.99", namespace: "istio-system", labels: { istio: "ingressgateway" } }
-      : { type: "sidecar", ip: podIp(app), namespace, labels: { app, version: "v1" } },
+      : echoNode(app, namespace),
   );
-  const call = callOf(one, namespace, isGateway);
+  const call = callOf(one, namespace, isGateway, objects);
   let seen = observe(mesh, isGateway, call);
   const location = seen.answer?.location ?? "";
   if (one.request.followRedirects === true && location !== "")
     seen = observe(mesh, isGateway, { ...call, path: location.replace(/^\w+:\/\/[^/]*/, "") });
-  return compare(seen, one.expect, call);
+  if (one.expect.error === true)
+    return failure(seen, beyondGateway(objects, namespace, mesh, seen.outcome.cluster ?? "", call));
+  return [...differences(seen, one.expect, call), ...upstreamDifferences(mesh, seen.outcome, one)];
 }
 
 function missingOf({ request, expect, upstreamSkipped, from }: EchoCase, text: string): string | undefined {
   if (upstreamSkipped !== undefined) return `nothing: Istio skips the case (${upstreamSkipped})`;
-  if (text.includes("AUTO_PASSTHROUGH")) return "gateway servers with AUTO_PASSTHROUGH";
   if (/^kind: RequestAuthentication/m.test(text)) return "the HTTP filter jwt_authn";
   if (/^kind: EnvoyFilter/m.test(text)) return "EnvoyFilter in istiod";
   if (from.startsWith("vm.")) return "virtual machines as workloads";
@@ -127,6 +137,24 @@ function observe(mesh: Translation, isGateway: boolean, call: Call): Observed {
   return { ...seen, status: answer.kind === "route" && !seen.hasEndpoints ? 503 : answer.status };
 }
 
+/** A connection that is to fail does so at the gateway, for want of a host, or at the sidecar of every host. */
+function failure({ outcome }: Observed, beyond: readonly Outcome[]): Verdict {
+  if (outcome.error !== undefined) return [];
+  return beyond
+    .filter(({ error }) => error === undefined)
+    .map(({ cluster }) => `the connection reaches ${cluster ?? "the program"} without a certificate`);
+}
+
+function upstreamDifferences(mesh: Translation, outcome: Outcome, { expect, request }: EchoCase): readonly string[] {
+  const out: string[] = [];
+  if (expect.mtls !== undefined) out.push(...difference("mtls", isMutual(mesh, outcome.cluster ?? ""), expect.mtls));
+  if (expect.allResponsesSameHost !== undefined) {
+    const hosts = new Set(hostsOf(mesh, outcome, Math.max(10, request.count ?? 10)));
+    out.push(...difference("allResponsesSameHost", hosts.size === 1, expect.allResponsesSameHost));
+  }
+  return out;
+}
+
 function isPreflight(call: Call): boolean {
   return (
     call.method === "OPTIONS" &&
@@ -147,14 +175,14 @@ function hasEndpoints(mesh: Translation, cluster: string | undefined): boolean {
   return endpoints.some((locality) => (locality.lb_endpoints ?? []).length > 0);
 }
 
-function callOf({ request }: EchoCase, namespace: string, isGateway: boolean): Call {
+function callOf({ request }: EchoCase, namespace: string, isGateway: boolean, objects: readonly KubeObject[]): Call {
   const [app = ""] = (request.to ?? "").split(".");
   const protocol = (request.protocol ?? request.port ?? "http").toLowerCase();
   const isTls = protocol.startsWith("https");
   const port = isGateway ? (isTls ? 443 : 80) : (request.servicePort ?? servicePort(request.port ?? "") ?? 0);
   const hosts = Object.entries(request.headers ?? {}).filter(([name]) => name.toLowerCase() === "host");
   const address = request.address ?? `${app}.${namespace}.svc.cluster.local`;
-  const target = request.to === undefined ? undefined : /^[abc]$/.exec(app);
+  const found = resolveName(objects, namespace, request.to === undefined ? address : app);
   return {
     port,
     protocol: protocol.startsWith("tcp") ? "tcp" : "http",
@@ -167,11 +195,12 @@ function callOf({ request }: EchoCase, namespace: string, isGateway: boolean): C
         name.toLowerCase() === "host" ? [] : [[name, values[0] ?? ""]],
       ),
     ),
-    ...(isGateway || target === null || target === undefined ? {} : { address: `10.96.7.${"abc".indexOf(app) + 1}` }),
+    ...(request.sni === undefined ? {} : { sni: request.sni, alpn: request.alpn?.[0] ?? "" }),
+    ...(isGateway || found === undefined ? {} : { address: found }),
   };
 }
 
-function compare(seen: Observed, expect: Readonly<Record<string, unknown>>, call: Call): Verdict {
+function differences(seen: Observed, expect: Readonly<Record<string, unknown>>, call: Call): readonly string[] {
   const { answer, outcome } = seen;
   const problem = outcome.error !== undefined && answer === undefined ? [`the call meets: ${outcome.error}`] : [];
   const out: string[] = [...problem, ...(answer?.problems ?? [])];
@@ -191,6 +220,10 @@ function compare(seen: Observed, expect: Readonly<Record<string, unknown>>, call
         break;
       case "upstreamSawRequestHeader":
         out.push(...headerDifferences("the upstream's header", answer?.request, want));
+        break;
+      // Seen upstream.
+      case "mtls":
+      case "allResponsesSameHost":
         break;
       case "responseHeader":
         out.push(...headerDifferences("the response's header", answer?.response, filled(want, call)));

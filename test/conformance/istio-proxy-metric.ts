@@ -2,14 +2,23 @@
  * The metrics that Istio's proxy tests expect, as templates. The traffic is the one of those tests: productpage-v1 calls ratings-v1 (node
  * metadata below), plain HTTP or TCP over mutual TLS. Our labels must have the same names and, for workloads and service, the same values.
  */
+import { createRegistry } from "@argyle/telemetry";
 import { parse } from "yaml";
+import { ISTIO_BUILD } from "../../packages/proxy/src/stats/build-metric.ts";
+import { createHcmStats } from "../../packages/proxy/src/stats/hcm-stats.ts";
 import {
+  createHostFallback,
   HTTP_LABELS,
   type LabelInput,
+  MESSAGE_LABELS,
+  type ServiceLabels,
   sharedLabels,
   TCP_LABELS,
+  UNKNOWN_SERVICE,
   workloadOfHost,
 } from "../../packages/proxy/src/stats/istio-labels.ts";
+import { createTcpStats } from "../../packages/proxy/src/stats/listener-stats.ts";
+import { createMetadataExchange } from "../../packages/proxy/src/stats/metadata-exchange.ts";
 import {
   createStrangers,
   UNKNOWN_WORKLOAD,
@@ -39,7 +48,9 @@ const metadata = (app: string, canonicalName: string, cluster: string) => ({
 });
 const CLIENT = workloadOf(metadata("productpage", "productpage-v1", "client-cluster"));
 const SERVER = workloadOf(metadata("ratings", "ratings", "server-cluster"));
-const SERVICE = { host: "server.default.svc.cluster.local", name: "server", namespace: "default" };
+/** The clusters of those tests name their service but no namespace. */
+const SERVICE: ServiceLabels = { host: "server.default.svc.cluster.local", name: "server", namespace: "unknown" };
+const AUTHORITY = "127.0.0.1:8080";
 const CLIENT_ID = "spiffe://cluster.local/ns/default/sa/client";
 const SERVER_ID = "spiffe://cluster.local/ns/default/sa/server";
 
@@ -56,14 +67,16 @@ const TCP_METRICS: ReadonlySet<string> = new Set([
   "istio_tcp_received_bytes_total",
 ]);
 
+/** The label sets of Istio's tests that change a metric in the Telemetry API. */
+const CUSTOM_LABEL = /^configurable_/;
+
+const MESSAGE_METRICS: ReadonlySet<string> = new Set(["istio_request_messages_total", "istio_response_messages_total"]);
+
 /** By words of the file's name: what its test needs beyond the standard metrics. */
 const MISSING: readonly (readonly [RegExp, string])[] = [
   [/waypoint|connect_|baggage/, "ambient mode: waypoints, HBONE and baggage"],
   [/custom/, "overrides of metrics in the Telemetry API"],
-  [/host_header_fallback/, "a service name from the Host header: a raw Host is never a label here"],
   [/_total_labels|precedence/, "the traffic of the case: its workload and cluster metadata are not in the data"],
-  [/^(basic_flow|envoy_bug|istio_build)/, "a running proxy: the replay has labels of Istio's standard metrics only"],
-  [/mx_stats/, "a running proxy: the replay makes no connection for the metadata exchange to count"],
 ];
 
 export async function* replay(dir: PeerFolder): AsyncGenerator<Case> {
@@ -74,16 +87,40 @@ export async function* replay(dir: PeerFolder): AsyncGenerator<Case> {
 function verdictOf(file: string, template: string): Verdict {
   const missing = MISSING.find(([words]) => words.test(file))?.[1];
   if (missing !== undefined) return { missing };
-  const { name, metric } = parse(fillGoTemplate(template, { "Vars.RequestCount": "10" })) as MetricFile;
-  const isTcp = TCP_METRICS.has(name);
-  if (!isTcp && !HTTP_METRICS.has(name)) return { missing: `the metric ${name}` };
+  const values = { "Vars.RequestCount": "10", "Vars.ConnectionCount": "10", "Ports.ClientPort": "8080" };
+  const { name, metric } = parse(fillGoTemplate(template, values)) as MetricFile;
   const wanted = new Map((metric[0]?.label ?? []).map((label) => [label.name, label.value]));
-  const shared = sharedLabels(trafficOf(file, isTcp), isTcp ? "tcp" : "http");
-  const names = isTcp ? TCP_LABELS : HTTP_LABELS;
+  const isTcp = TCP_METRICS.has(name);
+  if (!isTcp && !HTTP_METRICS.has(name) && !MESSAGE_METRICS.has(name)) return familyVerdict(name, wanted);
+  if ([...wanted.keys()].some((label) => CUSTOM_LABEL.test(label)))
+    return { missing: "overrides of metrics in the Telemetry API" };
+  const shared = sharedLabels(trafficOf(file, isTcp), wanted.get("request_protocol") ?? "");
+  const names = isTcp ? TCP_LABELS : MESSAGE_METRICS.has(name) ? MESSAGE_LABELS : HTTP_LABELS;
   return [
     ...difference("label names", [...names].sort(), [...wanted.keys()].sort()),
-    ...shared.flatMap((value, index) => difference(names[index] ?? "", value, wanted.get(names[index] ?? ""))),
+    ...shared
+      .slice(0, names.length)
+      .flatMap((value, index) => difference(names[index] ?? "", value, wanted.get(names[index] ?? ""))),
   ];
+}
+
+/** Envoy's own statistics: a proxy that serves one listener must have the metric, under the same labels. */
+function familyVerdict(name: string, wanted: ReadonlyMap<string, string>): Verdict {
+  const registry = createRegistry();
+  createHcmStats(registry, "client", "127.0.0.1_8080");
+  createTcpStats(registry, "outbound_tcp");
+  createMetadataExchange(registry, { id: "n", metadata: {} });
+  registry.gauge(ISTIO_BUILD).cell("proxy", "1.5-dev");
+  const family = [...registry.families()].find(({ options }) => options.name === name);
+  if (family === undefined) return { missing: `the metric ${name}` };
+  return difference("label names", [...(family.options.labels ?? [])].sort(), [...wanted.keys()].sort());
+}
+
+/** Where the cluster does not name its service: the Host header at the client, the workload's own name at the server. */
+function serviceOfFile(file: string): ServiceLabels {
+  if (!file.includes("host_header_fallback")) return SERVICE;
+  if (file.includes("server_")) return { ...UNKNOWN_SERVICE, host: SERVER.canonicalName, name: SERVER.canonicalName };
+  return file.includes("disable") ? UNKNOWN_SERVICE : createHostFallback().serviceFor(UNKNOWN_SERVICE, AUTHORITY);
 }
 
 function trafficOf(file: string, isTcp: boolean): LabelInput {
@@ -96,7 +133,7 @@ function trafficOf(file: string, isTcp: boolean): LabelInput {
     sourcePrincipal,
     destination: isKnown ? destinationOf(file) : UNKNOWN_WORKLOAD,
     destinationPrincipal: isMutual ? SERVER_ID : "unknown",
-    service: SERVICE,
+    service: serviceOfFile(file),
   };
 }
 

@@ -37,6 +37,9 @@ interface RoutesCase {
 }
 
 const KNOWN_KINDS: ReadonlySet<string> = new Set(WATCHED_KINDS);
+/** Istio's own test has it as a defect (istio/istio#24638). */
+const DUPLICATE =
+  "a listener that Envoy refuses: here the oldest of two servers with one match has it, and the others are left out";
 const FIELDS = ["listener", "filterChain", "routeConfig", "virtualHost", "route", "cluster"] as const;
 
 export async function* replay(dir: PeerFolder): AsyncGenerator<Case> {
@@ -56,6 +59,7 @@ async function* callCases(one: SimulationCase): AsyncGenerator<Case> {
       const missing = missingIn(one);
       if (missing !== undefined) return { missing };
       mesh ??= translate(inputs(one), meshConfigOf(one), proxyOf(one));
+      if (expect.error === "multiple filter chains matched") return { missing: DUPLICATE };
       return compare(simulateCall(mesh, one.proxy.type === "router", call), expect);
     });
   }

@@ -8,7 +8,7 @@ import {
   parseMeshConfig,
   parseObjects,
 } from "@argyle/pilot";
-import { ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from "@argyle/xds";
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from "@argyle/xds";
 
 export interface ProxyFields {
   readonly type: "sidecar" | "router";
@@ -21,6 +21,7 @@ export interface ProxyFields {
 export interface Translation {
   readonly listeners: ReadonlyMap<string, object>;
   route(name: string): object | undefined;
+  cluster(name: string): object | undefined;
   /** The ClusterLoadAssignment of a cluster. */
   endpoints(cluster: string): object | undefined;
 }
@@ -62,6 +63,7 @@ export function translate(objects: readonly KubeObject[], meshConfig: string, fi
   return {
     listeners: source.resources(node, LISTENER_TYPE, "*"),
     route: (name) => source.resources(node, ROUTE_TYPE, new Set([name])).get(name),
+    cluster: (name) => source.resources(node, CLUSTER_TYPE, new Set([name])).get(name),
     endpoints: (cluster) => source.resources(node, ENDPOINT_TYPE, new Set([cluster])).get(cluster),
   };
 }

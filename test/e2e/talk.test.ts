@@ -79,6 +79,17 @@ for (const { name, dir, skip } of DIRECTORIES) {
       });
     });
 
+    test("1. proxy-config shows what a sidecar holds", async () => {
+      const rows = async (...args: readonly string[]) => (await cluster.argyle("proxy-config", ...args)).stdout;
+      const where = ["deploy/front-end", "-n", "sock-shop"];
+      assert.match(
+        await rows("routes", ...where, "--name", "80"),
+        /^80 +catalogue\.sock-shop\.svc\.cluster\.local:80 /m,
+      );
+      assert.match(await rows("secret", ...where), /^default +Cert Chain +ACTIVE +true /m);
+      assert.match(await rows("endpoints", ...where, "--port", "80"), /HEALTHY +OK +outbound\|80\|\|catalogue\./);
+    });
+
     test("1. the talk's jsonpath lines print an address that answers", async () => {
       const service = ["-n", "istio-system", "get", "service", "istio-ingressgateway", "-o"];
       const ip = await cluster.kubectl(...service, "jsonpath={.status.loadBalancer.ingress[0].ip}");

@@ -6,6 +6,7 @@ import { down } from "./commands/down.ts";
 import { createHelp, unknownCommand, version } from "./commands/help.ts";
 import { kubeconfig } from "./commands/kubeconfig.ts";
 import { kubectl } from "./commands/kubectl.ts";
+import { proxyConfig } from "./commands/proxy-config.ts";
 import { proxyStatus } from "./commands/proxy-status.ts";
 import { reset } from "./commands/reset.ts";
 import { shell } from "./commands/shell.ts";
@@ -16,9 +17,27 @@ import { locateInstance } from "./instance.ts";
 import { createTerminal } from "./terminal.ts";
 
 const help: Command = createHelp(() => COMMANDS);
-const COMMANDS: readonly Command[] = [up, status, down, reset, shell, kubeconfig, kubectl, proxyStatus, version, help];
+const COMMANDS: readonly Command[] = [
+  up,
+  status,
+  down,
+  reset,
+  shell,
+  kubeconfig,
+  kubectl,
+  proxyStatus,
+  proxyConfig,
+  version,
+  help,
+];
 
-const ALIASES: Readonly<Record<string, string>> = { "--help": "help", "-h": "help", "--version": "version" };
+const ALIASES: Readonly<Record<string, string>> = {
+  "--help": "help",
+  "-h": "help",
+  "--version": "version",
+  ps: "proxy-status",
+  pc: "proxy-config",
+};
 
 main(process.argv.slice(2)).then(
   (code) => process.exit(code),

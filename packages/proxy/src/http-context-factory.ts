@@ -10,7 +10,7 @@ import type { ProxyDeps } from "./proxy-deps.ts";
 import type { Runtime } from "./runtime.ts";
 import { createHcmStats } from "./stats/hcm-stats.ts";
 import type { IstioTelemetry } from "./stats/istio-telemetry.ts";
-import { createTcpStats } from "./stats/listener-stats.ts";
+import { createTcpStats, listenerStatName } from "./stats/listener-stats.ts";
 import type { TcpContext } from "./tcp-proxy.ts";
 
 export function createHttpContext(
@@ -31,7 +31,7 @@ export function createHttpContext(
     uuid: deps.uuid,
     randomHex: createRandomHex(),
     bufferLimit: listener.bufferLimit,
-    stats: createHcmStats(deps.registry, config.statPrefix),
+    stats: createHcmStats(deps.registry, config.statPrefix, listenerStatName(listener)),
     writeLogs: createLogWriter([...config.accessLogs], deps),
     filters: config.filters.filter((filter) => filter.kind === "fault" || filter.kind === "cors"),
     suppressEnvoyHeaders: router?.kind === "router" && router.suppressEnvoyHeaders,

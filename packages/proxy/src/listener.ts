@@ -6,7 +6,7 @@
 import type { Socket } from "node:net";
 import { createHeaderBlock } from "@argyle/codec";
 import { describeError } from "@argyle/core";
-import { formatAddress, formatHostPort } from "./config/address.ts";
+import { formatHostPort } from "./config/address.ts";
 import { findFilterChain } from "./config/filter-chain-match.ts";
 import type { FilterChainConfig, ListenerConfig } from "./config/listener-config.ts";
 import { takeProxyHeader } from "./filters/proxy-protocol.ts";
@@ -20,7 +20,7 @@ import { createAcceptedTransport, Transport } from "./io/transport.ts";
 import type { ProxyDeps } from "./proxy-deps.ts";
 import type { Runtime } from "./runtime.ts";
 import type { IstioTelemetry } from "./stats/istio-telemetry.ts";
-import { createListenerStats, type ListenerStats } from "./stats/listener-stats.ts";
+import { createListenerStats, type ListenerStats, listenerStatName } from "./stats/listener-stats.ts";
 import { type TcpContext, TcpSession } from "./tcp-proxy.ts";
 import { secureDownstream } from "./tls/downstream-tls.ts";
 import type { OriginalDestination } from "./upstream/cluster.ts";
@@ -59,11 +59,7 @@ export function createActiveListener(
   istio: IstioTelemetry,
 ): ActiveListener {
   let isDraining = false;
-  const first = config.addresses[0];
-  const stats: ListenerStats = createListenerStats(
-    deps.registry,
-    config.statPrefix !== "" ? config.statPrefix : first === undefined ? config.name : formatAddress(first),
-  );
+  const stats: ListenerStats = createListenerStats(deps.registry, listenerStatName(config));
   const contexts = new Map<FilterChainConfig, HttpContext | TcpContext>();
   const open = new Set<Closable>();
   const writeListenerLogs = createLogWriter(config.accessLogs, deps);

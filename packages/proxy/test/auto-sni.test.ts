@@ -11,7 +11,12 @@ async function start(t: TestScope, options: { readonly checked: boolean; readonl
   const authority = await createAuthority();
   const served = await authority.issue({ names: [{ type: "dns", value: "*.example.com" }] });
   const asked: (string | false | null)[] = [];
-  const upstream = createServer({ ...served }, (socket) => {
+  const offers: string[] = [];
+  const offer = (protocols: readonly string[]) => {
+    offers.push(protocols.join());
+    return protocols[0];
+  };
+  const upstream = createServer({ ...served, ALPNCallback: ({ protocols }) => offer(protocols) }, (socket) => {
     asked.push(socket.servername);
     socket.on("error", () => undefined);
     socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"));
@@ -48,7 +53,7 @@ async function start(t: TestScope, options: { readonly checked: boolean; readonl
       `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
       (text) => text.endsWith("ok") || /^HTTP\/1\.1 503[\s\S]*_end$/.test(text),
     );
-  return { get, asked };
+  return { get, asked, offers };
 }
 
 test("the host of a request is its server name; connections of different names are not shared", async (t) => {
@@ -56,6 +61,12 @@ test("the host of a request is its server name; connections of different names a
   for (const host of ["a.example.com", "b.example.com:8443", "a.example.com"])
     assert.equal(bodyOf(await get(host)), "ok");
   assert.deepEqual(asked, ["a.example.com", "b.example.com"]);
+});
+
+test("TLS without an ALPN of its own offers what is spoken", async (t) => {
+  const { get, offers } = await start(t, { checked: false });
+  await get("a.example.com");
+  assert.deepEqual(offers, ["http/1.1"]);
 });
 
 test("a peer that does not bear the name of the request is refused", async (t) => {

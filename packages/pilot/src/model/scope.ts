@@ -5,6 +5,7 @@
  * Spec: istio.io reference, Sidecar.
  */
 import type { SidecarSpec } from "@argyle/kube-types";
+import { concreteHost } from "./alias.ts";
 import { byAge, type Config, selects } from "./config.ts";
 import { indexDestinationRules, type MergedRule, type RuleIndex } from "./destination-rule.ts";
 import { hostCovers, hostsOverlap } from "./host.ts";
@@ -99,7 +100,8 @@ function buildScope(
   );
   // What an imported VirtualService routes to must be reachable, whether or not it is imported itself.
   if (imports !== undefined) {
-    for (const host of virtualServices.flatMap(destinationHosts)) {
+    for (const named of virtualServices.flatMap(destinationHosts)) {
+      const host = concreteHost(state, named);
       if (servicesByHost.has(host)) continue;
       const target = state.services.find(
         (service) => service.hostname === host && isExportedTo(service.exportTo, service.namespace, namespace),

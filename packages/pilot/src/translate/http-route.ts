@@ -3,6 +3,7 @@
  * everything ends the list. https://www.envoyproxy.io/docs/envoy/latest/api-v3/config/route/v3/route_components.proto
  */
 import type { Destination, HttpMatchRequest, HttpRoute } from "@argyle/kube-types";
+import { concreteHost } from "../model/alias.ts";
 import { selects } from "../model/config.ts";
 import { effectivePolicy } from "../model/destination-rule.ts";
 import type { EnvoyMessage } from "../model/json.ts";
@@ -62,10 +63,11 @@ export function defaultRoute(context: TranslateContext, service: MeshService, po
 
 /** The cluster of a destination. Without a port: the service's only one, else the listener's. */
 export function destinationCluster(context: TranslateContext, destination: Destination, listenerPort: number): string {
-  const service = context.scope.servicesByHost.get(destination.host);
+  const host = concreteHost(context.state, destination.host);
+  const service = context.scope.servicesByHost.get(host);
   const only = service?.ports.length === 1 ? service.ports[0]?.port : undefined;
   const port = destination.port?.number ?? only ?? listenerPort;
-  return clusterName("outbound", port, destination.subset, destination.host);
+  return clusterName("outbound", port, destination.subset, host);
 }
 
 function appliesHere(match: HttpMatchRequest, { context, port, gateways }: HttpRouteOptions): boolean {
@@ -191,7 +193,7 @@ function hashOf(
   port: number,
 ): EnvoyMessage["hash_policy"] {
   for (const destination of destinations) {
-    const service = context.scope.servicesByHost.get(destination.host);
+    const service = context.scope.servicesByHost.get(concreteHost(context.state, destination.host));
     if (service === undefined) continue;
     const rule = context.scope.ruleFor(service);
     const subset = rule?.subsets.find((candidate) => candidate.name === destination.subset);

@@ -51,7 +51,7 @@ test("files that the proxy names are its secrets, again when they change", async
   assert.match(held.get(CERT) ?? "", /"inline_string":"chain".*"inline_string":"key"/);
   write("tls.crt", "renewed");
   await eventually("the renewed one", () => {
-    clock.advance(2_000);
+    void clock.advance(2_000);
     assert.match(held.get(CERT) ?? "", /renewed/);
   });
 });
@@ -62,7 +62,7 @@ test("files that are not there are said to be absent, and taken once they are", 
   await eventually("absent", () => assert.deepEqual(absent, [ROOT]));
   write("ca.crt", "root");
   await eventually("there", () => {
-    clock.advance(2_000);
+    void clock.advance(2_000);
     assert.match(held.get(ROOT) ?? "", /root/);
   });
 });

@@ -41,6 +41,7 @@ export interface HcmStats {
   readonly rqTotal: Counter;
   readonly rqActive: Gauge;
   readonly rqByClass: readonly (Counter | undefined)[];
+  readonly listenerRqByClass: readonly (Counter | undefined)[];
   readonly rqTime: Histogram;
   readonly rqRxReset: Counter;
   readonly rqTimeout: Counter;

@@ -27,6 +27,7 @@ import { applyRequestMutations, rewriteRequest } from "./apply-route.ts";
 import { Attempts } from "./attempts.ts";
 import type { DownstreamSide } from "./downstream-side.ts";
 import { runFilters, type StreamFilters } from "./filter-chain.ts";
+import { countGrpcMessages, type GrpcMessages } from "./grpc-messages.ts";
 import type { HttpContext, Snapshot } from "./http-context.ts";
 import type { MirrorRequest } from "./mirror.ts";
 import { RequestBody } from "./request-body.ts";
@@ -68,6 +69,7 @@ export class HttpStream implements StreamTimersOwner {
   /** The workload on the other side, from its metadata headers. */
   peer: Workload | undefined;
   peerAsksForMetadata = false;
+  messages: GrpcMessages | undefined;
   /** A cookie that binds the client to its host from now on. */
   setCookie: string | undefined;
   readonly #down: DownstreamSide;
@@ -109,6 +111,7 @@ export class HttpStream implements StreamTimersOwner {
       const percent = samplingPercent(tracing, state);
       this.trace = propagateTrace(state.headers, percent, context);
     }
+    if (context.telemetry !== undefined) this.messages = countGrpcMessages(state.headers.get("content-type"));
     context.telemetry?.onRequest(this);
     resolveRoute(this);
     if (wantsUpgrade && !allowsUpgrade(this, head.upgrade ?? "")) {
@@ -141,6 +144,7 @@ export class HttpStream implements StreamTimersOwner {
 
   onRequestBody(buffer: Buffer, start: number, end: number): void {
     this.state.bytesReceived += end - start;
+    this.messages?.requests.feed(buffer, start, end);
     for (const mirror of this.#mirrors) mirror.write(buffer, start, end);
     const isConnected = this.#attempts?.isConnected === true;
     if (this.#attempts?.writeBody(buffer, start, end) === false) this.#down.pauseReading();
@@ -303,7 +307,9 @@ export class HttpStream implements StreamTimersOwner {
     const { stats } = context;
     stats.rqActive.add(-1);
     stats.rqTime.observe(state.durationMs);
-    stats.rqByClass[Math.floor(state.responseCode / 100)]?.add(1);
+    const codeClass = Math.floor(state.responseCode / 100);
+    stats.rqByClass[codeClass]?.add(1);
+    stats.listenerRqByClass[codeClass]?.add(1);
     context.telemetry?.onComplete(this);
     context.writeLogs(state);
     this.#down.onStreamDone();

@@ -34,6 +34,8 @@ export const HTTP_LABELS: readonly string[] = [
   "response_flags",
   "connection_security_policy",
 ];
+/** Of messages within gRPC streams: neither protocol nor status. */
+export const MESSAGE_LABELS: readonly string[] = SHARED_LABELS.filter((name) => name !== "request_protocol");
 export const TCP_LABELS: readonly string[] = [...SHARED_LABELS, "response_flags", "connection_security_policy"];
 
 export interface ServiceLabels {
@@ -123,6 +125,10 @@ export interface LabelInput {
   readonly destination: Workload;
   readonly destinationPrincipal: string;
   readonly service: ServiceLabels;
+}
+
+export function messageLabels(input: LabelInput): readonly string[] {
+  return sharedLabels(input, "").slice(0, MESSAGE_LABELS.length);
 }
 
 export function sharedLabels(input: LabelInput, protocol: string): readonly string[] {

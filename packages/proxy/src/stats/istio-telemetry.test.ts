@@ -6,6 +6,7 @@ import { createRegistry } from "@argyle/telemetry";
 import { compileCluster } from "../config/cluster-config.ts";
 import { Fields } from "../config/fields.ts";
 import type { HcmConfig } from "../config/hcm-config.ts";
+import { countGrpcMessages } from "../http/grpc-messages.ts";
 import type { HttpStream } from "../http/stream.ts";
 import type { TcpSession } from "../tcp-proxy.ts";
 import type { Cluster } from "../upstream/cluster.ts";
@@ -329,6 +330,7 @@ function streamOf(c: Case, isInbound: boolean): object {
     isInbound && c.mutualTls === true ? { peer: { principal: CLIENT_ID }, localPrincipal: SERVER_ID } : undefined;
   return {
     cluster,
+    messages: countGrpcMessages(c.contentType),
     peer: c.peer === undefined ? undefined : workloadOf(c.peer as Record<string, unknown>),
     host: c.endpoint === undefined ? undefined : { metadata: { istio: { workload: c.endpoint } } },
     upstreamHost: c.endpoint === undefined ? undefined : { metadata: { istio: { workload: c.endpoint } } },
@@ -347,3 +349,32 @@ function streamOf(c: Case, isInbound: boolean): object {
     },
   };
 }
+
+test("messages of gRPC streams have the labels without a status", () => {
+  const registry = createRegistry();
+  const telemetry = createIstioTelemetry({
+    registry,
+    node: { id: "n", metadata: PRODUCTPAGE },
+    ownPrincipal: () => undefined,
+  });
+  const c: Case = {
+    name: "messages",
+    reporter: "source",
+    kind: "http",
+    peer: RATINGS,
+    service: SERVICE,
+    contentType: "application/grpc",
+    labels: {},
+  };
+  const stream = streamOf(c, false) as HttpStream;
+  stream.messages?.requests.feed(Buffer.alloc(10), 0, 10);
+  stream.messages?.responses.feed(Buffer.alloc(15), 0, 15);
+  const filters = [{ kind: "istio-stats", name: "s", usesHostHeader: true }];
+  telemetry.forHttp({ filters } as unknown as HcmConfig, "OUTBOUND")?.onComplete(stream);
+  const labels = Object.entries({ reporter: "source", ...source(), ...destination() })
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(",");
+  const text = registry.expose((name) => name.includes("_messages_total"));
+  assert.ok(text.includes(`istio_request_messages_total{${labels}} 2\n`), text);
+  assert.ok(text.includes(`istio_response_messages_total{${labels}} 3\n`), text);
+});

@@ -13,6 +13,8 @@ import type { HttpTelemetry } from "./http-telemetry.ts";
 import {
   createHostFallback,
   HTTP_LABELS,
+  MESSAGE_LABELS,
+  messageLabels,
   type ServiceLabels,
   serviceOf,
   sharedLabels,
@@ -58,6 +60,11 @@ interface HttpCells {
   readonly responseBytes: Histogram;
 }
 
+interface MessageCells {
+  readonly requests: Counter;
+  readonly responses: Counter;
+}
+
 interface TcpCells {
   readonly opened: Counter;
   readonly closed: Counter;
@@ -79,6 +86,9 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
   const duration = registry.histogram({ name: "istio_request_duration_milliseconds", ...http });
   const requestBytes = registry.histogram({ name: "istio_request_bytes", ...http });
   const responseBytes = registry.histogram({ name: "istio_response_bytes", ...http });
+  const messages = { labels: MESSAGE_LABELS, idleScrapes: IDLE_SCRAPES };
+  const requestMessages = registry.counter({ name: "istio_request_messages_total", ...messages });
+  const responseMessages = registry.counter({ name: "istio_response_messages_total", ...messages });
   const tcpCounter = (name: string): Family<Counter> => registry.counter({ name, ...tcp });
   const opened = tcpCounter("istio_tcp_connections_opened_total");
   const closed = tcpCounter("istio_tcp_connections_closed_total");
@@ -106,6 +116,10 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
       requestBytes: requestBytes.cell(...labels),
       responseBytes: responseBytes.cell(...labels),
     };
+  });
+  const messageCells = createCellCache<MessageCells>((input) => {
+    const labels = messageLabels(input);
+    return { requests: requestMessages.cell(...labels), responses: responseMessages.cell(...labels) };
   });
   const tcpCells = createCellCache<TcpCells>((input, protocol, _code, flags, _grpc, policy) => {
     const labels = [...sharedLabels(input, protocol), flags, policy];
@@ -172,17 +186,18 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
           const { state } = stream;
           const { source, destination, policy } = principals(isInbound, stream, options.ownPrincipal);
           const peer = peerOf(isInbound, stream.peer, stream.upstreamHost, source);
-          const isGrpc = state.headers.get("content-type")?.startsWith("application/grpc") === true;
+          const isGrpc = stream.messages !== undefined;
           const grpc = isGrpc
             ? (state.responseTrailers?.get("grpc-status") ?? state.responseHeaders?.get("grpc-status") ?? "")
             : "";
+          const service = usesHostHeader
+            ? hosts.serviceFor(serviceLabels(stream.cluster, false), state.authority)
+            : serviceLabels(stream.cluster, isInbound);
           const cells = httpCells(
             isInbound,
             own,
             peer,
-            usesHostHeader
-              ? hosts.serviceFor(serviceLabels(stream.cluster, false), state.authority)
-              : serviceLabels(stream.cluster, isInbound),
+            service,
             source,
             destination,
             isGrpc ? "grpc" : "http",
@@ -195,6 +210,10 @@ export function createIstioTelemetry(options: IstioTelemetryOptions): IstioTelem
           cells.duration.observe(state.durationMs ?? 0);
           cells.requestBytes.observe(state.bytesReceived);
           cells.responseBytes.observe(state.bytesSent);
+          if (stream.messages === undefined) return;
+          const counted = messageCells(isInbound, own, peer, service, source, destination, "grpc", 0, "", "", "");
+          counted.requests.add(stream.messages.requests.count);
+          counted.responses.add(stream.messages.responses.count);
         },
       };
     },

@@ -1,5 +1,7 @@
 /** Envoy's `listener.<address>.*` and `tcp.<prefix>.*` statistics. */
 import type { Counter, Gauge, Registry } from "@argyle/telemetry";
+import { formatAddress } from "../config/address.ts";
+import type { ListenerConfig } from "../config/listener-config.ts";
 
 export interface ListenerStats {
   readonly cxTotal: Counter;
@@ -11,8 +13,14 @@ export interface ListenerStats {
   readonly proxyProtocolError: Counter;
 }
 
-export function createListenerStats(registry: Registry, address: string): ListenerStats {
-  const name = address.replaceAll(":", "_");
+/** What a listener's statistics go by: its stat_prefix, else its address with `_` for `:`. */
+export function listenerStatName(config: Pick<ListenerConfig, "name" | "statPrefix" | "addresses">): string {
+  const [first] = config.addresses;
+  const text = config.statPrefix !== "" ? config.statPrefix : first === undefined ? config.name : formatAddress(first);
+  return text.replaceAll(":", "_");
+}
+
+export function createListenerStats(registry: Registry, name: string): ListenerStats {
   const options = (stat: string) => ({
     name: `envoy_listener_${stat.replaceAll(".", "_")}`,
     labels: ["envoy_listener_address"],

@@ -150,7 +150,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
 
   /** `alpn` is what the HTTP connection manager wants to be offered instead of the transport socket's own, comma-separated. */
   poolOf(host: Host, alpn?: string, authority?: string): HttpPool {
-    const offer = this.config.keepsOwnAlpn ? undefined : alpn;
+    const offer = (this.config.keepsOwnAlpn ? undefined : alpn) ?? this.#fallbackAlpn(host);
     const name = this.config.autoSni ? authority?.replace(/:\d+$/, "") : undefined;
     for (const known of host.pools) if (known.alpn === offer && known.serverName === name) return known;
     // Clients choose these names: pools that nobody uses any more must not pile up.
@@ -160,12 +160,22 @@ export class Cluster implements ClusterUsage, TimerOwner {
     return pool;
   }
 
+  /** What is spoken is offered where the transport socket says nothing. */
+  #fallbackAlpn(host: Host): string | undefined {
+    const socket = this.#socketOf(host);
+    return socket.kind === "tls" && socket.tls.alpn.length === 0 ? "http/1.1" : undefined;
+  }
+
   /** The first transport_socket_matches entry whose labels the endpoint's envoy.transport_socket_match has, else transport_socket. */
-  tlsOf(host: Host, serverName?: string): UpstreamTls | undefined {
+  #socketOf(host: Host): TransportSocketConfig {
     const labels = (host.metadata["envoy.transport_socket_match"] ?? {}) as Readonly<Record<string, unknown>>;
     const matches = (candidate: TransportMatch) =>
       Object.entries(candidate.match).every(([key, value]) => isDeepStrictEqual(labels[key], value));
-    const socket = this.config.transportMatches.find(matches)?.transport ?? this.config.transport;
+    return this.config.transportMatches.find(matches)?.transport ?? this.config.transport;
+  }
+
+  tlsOf(host: Host, serverName?: string): UpstreamTls | undefined {
+    const socket = this.#socketOf(host);
     if (socket.kind === "raw") return undefined;
     if (serverName !== undefined && socket.tls.sni === "")
       return createUpstreamTls(socket.tls, this.#deps.secrets, { host: serverName, isChecked: this.config.autoSan });

@@ -20,6 +20,7 @@ import { acceptProxied } from "../io/accept.ts";
 import type { TimerWheel } from "../io/timer-wheel.ts";
 import type { AcceptedConnection } from "../listener.ts";
 import { createProxy, type ProxyServer } from "../proxy.ts";
+import { ISTIO_BUILD } from "../stats/build-metric.ts";
 import { createPodDialer } from "../upstream/dialer.ts";
 import { fetchAppMetrics, parseAppMetrics } from "./app-metrics.ts";
 import { openContainerLog } from "./container-log.ts";
@@ -71,7 +72,7 @@ export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promis
   });
   const registry = createRegistry();
   registry
-    .gauge({ name: "istio_build", labels: ["component", "tag"] })
+    .gauge(ISTIO_BUILD)
     .cell("proxy", String(node.metadata?.ISTIO_VERSION ?? "unknown"))
     .set(1);
   const proxy = createProxy({
