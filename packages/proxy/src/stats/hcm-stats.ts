@@ -1,6 +1,7 @@
 /** Envoy's `http.<stat_prefix>.*` statistics. */
 import type { Registry } from "@argyle/telemetry";
 import type { HcmStats } from "../http/http-context.ts";
+import { createHttp2Stats } from "./http2-stats.ts";
 
 export function createHcmStats(registry: Registry, prefix: string): HcmStats {
   const options = (name: string) => ({
@@ -13,7 +14,19 @@ export function createHcmStats(registry: Registry, prefix: string): HcmStats {
     labels: ["envoy_response_code_class", "envoy_http_conn_manager_prefix"],
     statName: ([code, value]) => `http.${value}.downstream_rq_${code}xx`,
   });
+  const codec = (name: string) => ({
+    name: `envoy_http2_${name}`,
+    labels: [],
+    statName: () => `http2.${name}`,
+  });
   return {
+    http2: createHttp2Stats(
+      (name) => registry.counter(codec(name)).cell(),
+      (name) => registry.gauge(codec(name)).cell(),
+    ),
+    cxHttp2Total: registry.counter(options("downstream_cx_http2_total")).cell(prefix),
+    cxHttp2Active: registry.gauge(options("downstream_cx_http2_active")).cell(prefix),
+    rqHttp2Total: registry.counter(options("downstream_rq_http2_total")).cell(prefix),
     cxTotal: registry.counter(options("downstream_cx_total")).cell(prefix),
     cxActive: registry.gauge(options("downstream_cx_active")).cell(prefix),
     rqTotal: registry.counter(options("downstream_rq_total")).cell(prefix),

@@ -7,6 +7,7 @@ import { isIP } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import type { Registry } from "@argyle/telemetry";
 import type { ClusterConfig, EndpointConfig, Thresholds, TransportMatch } from "../config/cluster-config.ts";
+import type { AlpnOffers } from "../config/http-filter-config.ts";
 import type { TransportSocketConfig } from "../config/tls-config.ts";
 import { type TimerOwner, type TimerWheel, WheelEntry } from "../io/timer-wheel.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
@@ -18,8 +19,10 @@ import { createRoundRobin } from "./balancer/round-robin.ts";
 import { type ClusterStats, createClusterStats } from "./cluster-stats.ts";
 import type { Dialer } from "./dialer.ts";
 import { Host } from "./host.ts";
+import { Http2Pool } from "./http2-pool.ts";
 import { createOutlierDetector, type OutlierDetector } from "./outlier.ts";
-import { type ClusterUsage, HttpPool } from "./pool.ts";
+import { HttpPool } from "./pool.ts";
+import type { ClusterUsage, RequestPool } from "./request-pool.ts";
 
 export interface ClusterDeps {
   readonly registry: Registry;
@@ -28,6 +31,7 @@ export interface ClusterDeps {
   readonly secrets: SecretStore;
   /** In [0, 1). */
   readonly random: () => number;
+  readonly monotonic: () => number;
   /** Addresses of a name, for STRICT_DNS. */
   readonly resolveName: (name: string) => Promise<readonly string[]>;
   readonly onDnsFailure: (cluster: string, name: string, error: unknown) => void;
@@ -49,6 +53,11 @@ export interface PickContext {
   readonly avoidAttempts: number;
 }
 
+export interface PoolWish {
+  readonly isHttp2: boolean;
+  readonly upstreamAlpn: AlpnOffers | undefined;
+}
+
 const MAX_ORIGINAL_DST_HOSTS = 1024;
 
 export class Cluster implements ClusterUsage, TimerOwner {
@@ -57,6 +66,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
   readonly stats: ClusterStats;
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
+  readonly monotonic: () => number;
   connections = 0;
   pending = 0;
   activeRequests = 0;
@@ -80,6 +90,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
     this.#deps = deps;
     this.wheel = deps.wheel;
     this.dialer = deps.dialer;
+    this.monotonic = deps.monotonic;
     this.stats = createClusterStats(deps.registry, config.name);
     this.#dnsTimer = new WheelEntry(this);
     this.hasEndpoints = config.type === "STATIC" || config.type === "ORIGINAL_DST";
@@ -131,11 +142,17 @@ export class Cluster implements ClusterUsage, TimerOwner {
     return host;
   }
 
-  /** `alpn` is what the HTTP connection manager wants to be offered instead of the transport socket's own, comma-separated. */
-  poolOf(host: Host, alpn?: string): HttpPool {
-    const offer = this.config.keepsOwnAlpn ? undefined : alpn;
-    for (const known of host.pools) if (known.alpn === offer) return known;
-    const pool = new HttpPool(host, this, this.tlsOf(host), offer);
+  /** `wish` is of the HTTP connection manager: the protocol its request came by, and the ALPN to be offered instead of the transport socket's own. */
+  poolOf(host: Host, wish: PoolWish): RequestPool {
+    const { protocol, keepsOwnAlpn } = this.config;
+    const isHttp2 = protocol === "http2" || (protocol === "downstream" && wish.isHttp2);
+    const offers = keepsOwnAlpn ? undefined : wish.upstreamAlpn;
+    const key = (isHttp2 ? offers?.http2 : offers?.http1) ?? (isHttp2 ? "http2" : "http1");
+    for (const known of host.pools) if (known.key === key) return known;
+    const tls = this.tlsOf(host);
+    const pool = isHttp2
+      ? new Http2Pool(host, this, tls, key, offers?.http2)
+      : new HttpPool(host, this, tls, key, offers?.http1);
     host.pools.push(pool);
     return pool;
   }
