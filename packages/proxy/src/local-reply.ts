@@ -78,6 +78,8 @@ export type ResetReason =
   | { readonly kind: "connect-timeout" }
   | { readonly kind: "termination" }
   | { readonly kind: "remote-reset" }
+  /** The server has certainly not acted on the request. */
+  | { readonly kind: "refused" }
   | { readonly kind: "overflow" }
   | { readonly kind: "protocol-error"; readonly detail: string }
   | { readonly kind: "local-reset" };
@@ -93,6 +95,8 @@ export function resetText(reason: ResetReason): { readonly reason: string; reado
       return { reason: "connection termination", transport: "" };
     case "remote-reset":
       return { reason: "remote reset", transport: "" };
+    case "refused":
+      return { reason: "remote refused stream reset", transport: "" };
     case "overflow":
       return { reason: "overflow", transport: "" };
     case "protocol-error":
@@ -110,6 +114,7 @@ export function resetFlag(reason: ResetReason): string {
     case "termination":
       return "UC";
     case "remote-reset":
+    case "refused":
       return "UR";
     case "overflow":
       return "UO";

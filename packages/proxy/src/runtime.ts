@@ -70,6 +70,7 @@ export function createRuntime(deps: ProxyDeps): Runtime {
     dialer: deps.dialer,
     secrets,
     random: deps.random,
+    monotonic: () => deps.clock.monotonic(),
     resolveName: deps.resolveName,
     onDnsFailure: (cluster, name, error) =>
       deps.log.warn("DNS resolution failed; trying again", { cluster, name, error: describeError(error) }),

@@ -39,6 +39,7 @@ function clusterOf(hosts: readonly HostSpec[], extra: object): Cluster {
     wheel: createTimerWheel(createFakeClock()),
     dialer: { dial: () => Promise.reject(new Error("not in this test")) },
     secrets: createSecretStore(),
+    monotonic: () => 0,
     random: Math.random,
     resolveName: async () => [],
     onDnsFailure: () => undefined,

@@ -4,11 +4,12 @@
  * Invariant: what an attempt that is not the current one still reports is not listened to; no attempt follows once a response began.
  */
 import type { HeaderBlock, ResponseHead } from "@argyle/codec";
+import type { AlpnOffers } from "../config/http-filter-config.ts";
 import type { RouteAction } from "../config/route-action.ts";
 import { LOCAL_REPLY, type ResetReason, upstreamReset } from "../local-reply.ts";
 import type { Cluster } from "../upstream/cluster.ts";
-import type { UpstreamConnection } from "../upstream/connection.ts";
 import type { Host } from "../upstream/host.ts";
+import type { UpstreamSide } from "../upstream/upstream-side.ts";
 import type { DownstreamSide } from "./downstream-side.ts";
 import type { RequestBody } from "./request-body.ts";
 import { requestHash } from "./request-hash.ts";
@@ -25,7 +26,7 @@ export class Attempts implements AttemptOwner {
   readonly #body: RequestBody | undefined;
   #current: UpstreamRequest | undefined;
   /** The current attempt's, from its being ready until the response ended. */
-  #connection: UpstreamConnection | undefined;
+  #connection: UpstreamSide | undefined;
   #tried: Host[] | undefined;
   #isBackingOff = false;
   #hash: bigint | undefined;
@@ -48,12 +49,16 @@ export class Attempts implements AttemptOwner {
     if (cluster.isHashing && action.hashPolicies.length > 0) this.#hashRequest();
   }
 
-  get upstreamAlpn(): string | undefined {
+  get upstreamAlpn(): AlpnOffers | undefined {
     return this.#stream.context.config.upstreamAlpn;
   }
 
   get upstreamAuthority(): string {
     return this.#stream.state.authority;
+  }
+
+  get isHttp2(): boolean {
+    return this.#stream.state.isHttp2;
   }
 
   get isConnected(): boolean {
@@ -121,7 +126,7 @@ export class Attempts implements AttemptOwner {
 
   // ── from the attempts ──
 
-  onAttemptReady(attempt: UpstreamRequest, connection: UpstreamConnection): void {
+  onAttemptReady(attempt: UpstreamRequest, connection: UpstreamSide): void {
     const stream = this.#stream;
     const { state, head } = stream;
     this.#connection = connection;
@@ -130,6 +135,7 @@ export class Attempts implements AttemptOwner {
     connection.begin(attempt, {
       kind: "request",
       method: state.method,
+      scheme: state.scheme,
       target: state.path,
       headers: state.headers,
       framing: head.framing,

@@ -14,6 +14,7 @@ interface RetryConditions {
   readonly isReset: boolean;
   readonly isResetBeforeRequest: boolean;
   readonly isConnectFailure: boolean;
+  readonly isRefusedStream: boolean;
   readonly isRetriable4xx: boolean;
   readonly isRateLimited: boolean;
   readonly hasStatusCodes: boolean;
@@ -68,6 +69,7 @@ export class RetryState {
     if (reason.kind === "overflow") return false;
     if (on.is5xx || on.isGatewayError || on.isReset) return true;
     if (on.isConnectFailure && (reason.kind === "connect-failure" || reason.kind === "connect-timeout")) return true;
+    if (on.isRefusedStream && reason.kind === "refused") return true;
     return on.isResetBeforeRequest && !isRequestStarted;
   }
 
@@ -91,6 +93,7 @@ function conditionsOf(configured: ReadonlySet<string>, asked: readonly string[])
     isReset: has("reset"),
     isResetBeforeRequest: has("reset-before-request"),
     isConnectFailure: has("connect-failure"),
+    isRefusedStream: has("refused-stream"),
     isRetriable4xx: has("retriable-4xx"),
     isRateLimited: has("envoy-ratelimited"),
     hasStatusCodes: has("retriable-status-codes"),

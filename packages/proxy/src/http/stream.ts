@@ -175,9 +175,9 @@ export class HttpStream implements StreamTimersOwner {
   }
 
   /** The client went away. */
-  onDownstreamReset(details: string): void {
+  onDownstreamReset(details: string, flag = "DC"): void {
     if (this.isDone) return;
-    this.state.addFlag("DC");
+    this.state.addFlag(flag);
     this.state.responseCodeDetails ??= details;
     if (!this.hasResponded) this.state.responseCode = 0;
     this.context.stats.rqRxReset.add(1);

@@ -9,7 +9,6 @@ import {
   type HeaderBlock,
   type Http1Writer,
   type OutgoingRequest,
-  type ResponseHead,
   type ResponseReader,
 } from "@argyle/codec";
 import { errnoOf } from "@argyle/core";
@@ -17,19 +16,7 @@ import { type TimerOwner, WheelEntry } from "../io/timer-wheel.ts";
 import type { Transport, TransportHandler } from "../io/transport.ts";
 import type { ResetReason } from "../local-reply.ts";
 import type { ClusterStats } from "./cluster-stats.ts";
-
-/** Who waits for the response. Bytes of onUpstreamBody are valid during the call only. */
-export interface UpstreamStreamHandler {
-  onUpstreamInformational(head: ResponseHead): void;
-  onUpstreamHead(head: ResponseHead): void;
-  onUpstreamBody(buffer: Buffer, start: number, end: number): void;
-  onUpstreamTrailers(headers: HeaderBlock): void;
-  onUpstreamEnd(): void;
-  onUpstreamReset(reason: ResetReason): void;
-  onUpstreamWritable(): void;
-  /** All bytes at hand were read: write out what was gathered. */
-  onUpstreamPause(): void;
-}
+import type { UpstreamSide, UpstreamStreamHandler } from "./upstream-side.ts";
 
 export interface ConnectionOwner {
   onConnectionFree(connection: UpstreamConnection): void;
@@ -39,7 +26,7 @@ export interface ConnectionOwner {
 
 const SMALL_BODY = 16 * 1024;
 
-export class UpstreamConnection implements TransportHandler, TimerOwner {
+export class UpstreamConnection implements UpstreamSide, TransportHandler, TimerOwner {
   readonly transport: Transport;
   readonly localAddress: string;
   readonly peerPrincipal: string | undefined;

@@ -35,10 +35,11 @@ test("a request that waits for its connection is served when the pool begins to 
     stats: createClusterStats(createRegistry(), "a"),
     wheel: createTimerWheel(createFakeClock()),
     dialer: { dial: () => new Promise<Dialed>((resolve) => void dials.push(resolve)) },
+    monotonic: () => 0,
     connections: 0,
     pending: 0,
   };
-  const pool = new HttpPool(host, usage, undefined);
+  const pool = new HttpPool(host, usage, undefined, "http1");
   const events: string[] = [];
   const client = {
     onPoolReady: () => void events.push("ready"),
