@@ -86,13 +86,13 @@ export function finalizeResponse(
       headers.set("upgrade", upgrade);
     }
     if (!context.suppressEnvoyHeaders)
-      headers.set("x-envoy-upstream-service-time", String(Math.floor(stream.lastActivity - attempt.startedAt)));
+      headers.setOwn("x-envoy-upstream-service-time", String(Math.floor(stream.lastActivity - attempt.startedAt)));
     if (stream.virtualHost?.includeAttemptCountInResponse === true)
-      headers.set("x-envoy-attempt-count", String(state.upstreamRequestAttemptCount));
+      headers.setOwn("x-envoy-attempt-count", String(state.upstreamRequestAttemptCount));
   }
   const cors = stream.filters?.cors;
   if (cors !== undefined) addCorsHeaders(cors.config, cors.origin, headers);
-  if (!headers.has("date")) headers.set("date", httpDate(context.clock.now()));
+  if (!headers.has("date")) headers.setOwn("date", httpDate(context.clock.now()));
   if (config.serverHeader === "OVERWRITE" || (config.serverHeader === "APPEND_IF_ABSENT" && !headers.has("server")))
     headers.set("server", config.serverName);
   if (config.requestIdInResponse) {

@@ -5,6 +5,7 @@
  */
 import { isIP } from "node:net";
 import { isDeepStrictEqual } from "node:util";
+import type { Clock } from "@argyle/core";
 import type { Registry } from "@argyle/telemetry";
 import type { ClusterConfig, EndpointConfig, Thresholds, TransportMatch } from "../config/cluster-config.ts";
 import type { TransportSocketConfig } from "../config/tls-config.ts";
@@ -21,6 +22,7 @@ import { type ClusterUsage, HttpPool } from "./pool.ts";
 import { usableHosts } from "./usable-hosts.ts";
 
 export interface ClusterDeps {
+  readonly clock: Clock;
   readonly registry: Registry;
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
@@ -68,6 +70,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
   readonly stats: ClusterStats;
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
+  readonly clock: Clock;
   connections = 0;
   pending = 0;
   activeRequests = 0;
@@ -91,6 +94,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
     this.#deps = deps;
     this.wheel = deps.wheel;
     this.dialer = deps.dialer;
+    this.clock = deps.clock;
     this.stats = createClusterStats(deps.registry, config.name);
     this.#dnsTimer = new WheelEntry(this);
     this.hasEndpoints = config.type === "STATIC" || config.type === "ORIGINAL_DST";

@@ -12,7 +12,7 @@ import {
   type ResponseHead,
   type ResponseReader,
 } from "@argyle/codec";
-import { errnoOf } from "@argyle/core";
+import { type Clock, errnoOf } from "@argyle/core";
 import { type TimerOwner, WheelEntry } from "../io/timer-wheel.ts";
 import type { Transport, TransportHandler } from "../io/transport.ts";
 import type { ResetReason } from "../local-reply.ts";
@@ -46,8 +46,11 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
   readonly idleTimer: WheelEntry;
   requests = 0;
   isClosed = false;
+  /** When bytes came last, on the monotonic clock. */
+  lastRead = 0;
   readonly #owner: ConnectionOwner;
   readonly #stats: ClusterStats;
+  readonly #clock: Clock;
   readonly #reader: ResponseReader;
   readonly #writer: Http1Writer;
   #stream: UpstreamStreamHandler | undefined;
@@ -64,12 +67,14 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
     peerPrincipal: string | undefined,
     owner: ConnectionOwner,
     stats: ClusterStats,
+    clock: Clock,
   ) {
     this.transport = transport;
     this.localAddress = localAddress;
     this.peerPrincipal = peerPrincipal;
     this.#owner = owner;
     this.#stats = stats;
+    this.#clock = clock;
     this.#reader = createResponseReader(ENVOY_READER_OPTIONS);
     this.#writer = createHttp1Writer();
     this.idleTimer = new WheelEntry(this);
@@ -146,6 +151,7 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
   }
 
   onBytes(buffer: Buffer, start: number, end: number): void {
+    this.lastRead = this.#clock.monotonic();
     this.#stats.cxRxBytes.add(end - start);
     if (this.#stream === undefined) {
       // Bytes nobody asked for: the peer is confused, and the next request must not get them.

@@ -34,6 +34,7 @@ test("a request that waits for its connection is served when the pool begins to 
     config,
     stats: createClusterStats(createRegistry(), "a"),
     wheel: createTimerWheel(createFakeClock()),
+    clock: createFakeClock(),
     dialer: { dial: () => new Promise<Dialed>((resolve) => void dials.push(resolve)) },
     connections: 0,
     pending: 0,

@@ -5,6 +5,7 @@
  * https://www.envoyproxy.io/docs/envoy/v1.36.0/intro/arch_overview/upstream/circuit_breaking
  */
 
+import type { Clock } from "@argyle/core";
 import type { ClusterConfig, Thresholds } from "../config/cluster-config.ts";
 import type { TimerWheel } from "../io/timer-wheel.ts";
 import { type ResetReason, resetText } from "../local-reply.ts";
@@ -25,6 +26,7 @@ export interface ClusterUsage {
   readonly stats: ClusterStats;
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
+  readonly clock: Clock;
   connections: number;
   pending: number;
 }
@@ -145,7 +147,7 @@ export class HttpPool implements ConnectionOwner {
   }
 
   #connect(): void {
-    const { config, stats, dialer } = this.#cluster;
+    const { config, stats, dialer, clock } = this.#cluster;
     this.#connecting += 1;
     this.#cluster.connections += 1;
     stats.cxTotal.add(1);
@@ -162,7 +164,7 @@ export class HttpPool implements ConnectionOwner {
     dialer.dial(request).then(
       ({ transport, localAddress, peerPrincipal }) => {
         this.#connecting -= 1;
-        const connection = new UpstreamConnection(transport, localAddress, peerPrincipal, this, stats);
+        const connection = new UpstreamConnection(transport, localAddress, peerPrincipal, this, stats, clock);
         this.#open.add(connection);
         this.onConnectionFree(connection);
       },
