@@ -106,18 +106,18 @@ class TextHeaderBlock implements HeaderBlock {
   }
 
   add(name: string, value: string): void {
-    checkField(name, value);
-    this.append(name, value);
+    this.append(name, checkField(name, value), value);
   }
 
   set(name: string, value: string): void {
-    checkField(name, value);
-    this.setOwn(name, value);
+    const prefix = checkField(name, value);
+    this.remove(name);
+    this.append(name, prefix, value);
   }
 
   setOwn(name: string, value: string): void {
     this.remove(name);
-    this.append(name, value);
+    this.append(name, (KNOWN_NAMES.get(name) ?? know(name)).linePrefix, value);
   }
 
   remove(name: string): boolean {
@@ -192,9 +192,9 @@ class TextHeaderBlock implements HeaderBlock {
     return -1;
   }
 
-  private append(name: string, value: string): void {
+  private append(name: string, linePrefix: string, value: string): void {
     this.bits |= nameBit(name);
-    this.added.push(name, linePrefix(name), value);
+    this.added.push(name, linePrefix, value);
   }
 
   private addedIndexOf(name: string): number {
@@ -246,6 +246,7 @@ const VALID_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** What is known of a name after its first use. */
 interface KnownName {
+  /** `name: ` */
   readonly linePrefix: string;
   /** The last value that was found valid: what proxies set is mostly the same text from code or configuration. */
   lastValue: string;
@@ -255,13 +256,13 @@ interface KnownName {
 const KNOWN_NAMES = new Map<string, KnownName>();
 const MAX_KNOWN_NAMES = 512;
 
-/** Throws codec.header.invalid for what no field may hold; every HeaderBlock calls it before it takes a field. */
-export function checkField(name: string, value: string): void {
-  const known = KNOWN_NAMES.get(name);
-  if (known !== undefined && known.lastValue === value) return;
-  if ((known !== undefined || VALID_NAME.test(name)) && VALID_VALUE.test(value)) {
-    if (known !== undefined) known.lastValue = value;
-    return;
+/** Throws codec.header.invalid for what no field may hold; every HeaderBlock calls it before it takes a field. Returns `name: `. */
+export function checkField(name: string, value: string): string {
+  const known = KNOWN_NAMES.get(name) ?? (VALID_NAME.test(name) ? know(name) : undefined);
+  if (known !== undefined && known.lastValue === value) return known.linePrefix;
+  if (known !== undefined && VALID_VALUE.test(value)) {
+    known.lastValue = value;
+    return known.linePrefix;
   }
   throw new MeshError(`header ${JSON.stringify(name)}: ${JSON.stringify(value)} cannot be sent`, {
     code: "codec.header.invalid",
@@ -269,11 +270,9 @@ export function checkField(name: string, value: string): void {
   });
 }
 
-/** `name: `, of a valid name. */
-function linePrefix(name: string): string {
-  const known = KNOWN_NAMES.get(name);
-  if (known !== undefined) return known.linePrefix;
-  const prefix = `${name}: `;
-  if (KNOWN_NAMES.size < MAX_KNOWN_NAMES) KNOWN_NAMES.set(name, { linePrefix: prefix, lastValue: "" });
-  return prefix;
+/** Of a valid name. */
+function know(name: string): KnownName {
+  const known = { linePrefix: `${name}: `, lastValue: "" };
+  if (KNOWN_NAMES.size < MAX_KNOWN_NAMES) KNOWN_NAMES.set(name, known);
+  return known;
 }

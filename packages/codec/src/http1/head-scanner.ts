@@ -9,11 +9,11 @@
  * Invariant: the verdict depends on the bytes alone, never on how they were split: only `maxBytes` bytes are ever looked at.
  * hot: 0.6 us a head of 5 headers; this loop is most of what parsing costs.
  */
-import { COLON, CR, DEL, IS_TARGET, IS_VALUE, LF, SPACE, TAB, TOKEN_LOWER } from "./chars.ts";
+import { COLON, CR, IS_TARGET, IS_VALUE, LF, SPACE, TAB, TOKEN_LOWER } from "./chars.ts";
 import type { CodecErrorCode, ReaderLimits } from "./events.ts";
 import { FramingFields } from "./framing-fields.ts";
-import { latin1 } from "./latin1.ts";
 import { isMethodPrefix, methodAt } from "./methods.ts";
+import { isTarget } from "./request-target.ts";
 
 export const NEED_MORE = -1;
 export const FAILED = -2;
@@ -135,6 +135,11 @@ export class HeadScanner {
           this.state = VERSION;
           break;
         case VERSION:
+          if (this.digits === 0 && at + VERSION_PREFIX.length < stop && isVersionPrefix(buffer, at)) {
+            at += VERSION_PREFIX.length - 1;
+            this.state = VERSION_DIGIT;
+            break;
+          }
           if (byte !== VERSION_PREFIX[this.digits]) return this.fail("invalid-version");
           this.digits += 1;
           if (this.digits === VERSION_PREFIX.length) this.state = VERSION_DIGIT;
@@ -230,13 +235,9 @@ export class HeadScanner {
           state = VALUE;
           break;
         case VALUE:
-          // IS_VALUE, without a look into its table for each byte.
-          while (byte >= SPACE ? byte !== DEL : byte === TAB) {
-            at += 1;
-            if (at === stop) break;
-            byte = buffer[at] ?? 0;
-          }
+          at = endOfValue(buffer, at, stop);
           if (at === stop) break;
+          byte = buffer[at] ?? 0;
           if (byte !== CR) return this.fail(byte === LF ? "invalid-line-end" : "invalid-header-value");
           this.valueEnd = trimEnd(buffer, origin + this.valueStart, at) - origin;
           at += 1;
@@ -279,22 +280,25 @@ export class HeadScanner {
   }
 }
 
+/** hot: seven turns of the state machine less for each head. */
+function isVersionPrefix(buffer: Buffer, at: number): boolean {
+  for (let i = 0; i < VERSION_PREFIX.length; i += 1) if (buffer[at + i] !== VERSION_PREFIX[i]) return false;
+  return true;
+}
+
+/** The first byte that a value may not hold, or `stop`. hot: four bytes a turn take a fifth less time than one. */
+function endOfValue(buffer: Buffer, from: number, stop: number): number {
+  let at = from;
+  for (; at + 4 <= stop; at += 4) {
+    const first = (IS_VALUE[buffer[at] ?? 0] ?? 0) & (IS_VALUE[buffer[at + 1] ?? 0] ?? 0);
+    if ((first & (IS_VALUE[buffer[at + 2] ?? 0] ?? 0) & (IS_VALUE[buffer[at + 3] ?? 0] ?? 0)) === 0) break;
+  }
+  while (at < stop && IS_VALUE[buffer[at] ?? 0] === 1) at += 1;
+  return at;
+}
+
 function trimEnd(buffer: Buffer, start: number, end: number): number {
   let at = end;
   while (at > start && (buffer[at - 1] === SPACE || buffer[at - 1] === TAB)) at -= 1;
   return at;
-}
-
-const SLASH = 0x2f;
-const AUTHORITY = /^(?:[A-Za-z0-9\-._~%!$&'()*+,;=:]*@)?[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]+$/;
-const ABSOLUTE = /^[A-Za-z]+:\/\/([^/?]*)(?:[/?].*)?$/;
-
-/** The four forms of a target (RFC 9112 §3.2); the common one, a path, is decided by its first byte. */
-function isTarget(buffer: Buffer, start: number, end: number, method: string): boolean {
-  if (method === "CONNECT") return AUTHORITY.test(latin1(buffer, start, end));
-  if (buffer[start] === SLASH) return true;
-  const target = latin1(buffer, start, end);
-  if (target === "*") return true;
-  const authority = ABSOLUTE.exec(target)?.[1];
-  return authority !== undefined && AUTHORITY.test(authority);
 }

@@ -88,8 +88,8 @@ function resolveTarget(state: StreamState, config: HcmConfig): LocalReply | unde
       headers.set("host", bare);
     }
   }
-  if (state.path.includes("#")) return LOCAL_REPLY.pathFragment;
   if (state.path === "*" || isPlainPath(state.path)) return undefined;
+  if (state.path.includes("#")) return LOCAL_REPLY.pathFragment;
   const normalized = normalizePath(state.path, config.path);
   switch (normalized.kind) {
     case "path":
