@@ -65,12 +65,12 @@ export function createRuntime(deps: ProxyDeps): Runtime {
   let isReady = false;
 
   const clusterDeps: ClusterDeps = {
+    clock: deps.clock,
     registry: deps.registry,
     wheel: deps.wheel,
     dialer: deps.dialer,
     secrets,
     random: deps.random,
-    monotonic: () => deps.clock.monotonic(),
     resolveName: deps.resolveName,
     onDnsFailure: (cluster, name, error) =>
       deps.log.warn("DNS resolution failed; trying again", { cluster, name, error: describeError(error) }),

@@ -1,7 +1,15 @@
 /** Which fields belong to one connection and never pass a proxy (RFC 9110 §7.6.1). Pure. */
 import type { HeaderBlock } from "./header-block.ts";
+import { createNameList } from "./header-names.ts";
 
-const HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "te"] as const;
+const HOP_BY_HOP = createNameList([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+  "te",
+]);
 /** Fields that a Connection header must not be able to strip: framing and routing would change under us. */
 const NEVER_NOMINATED: ReadonlySet<string> = new Set(["host", "content-length", "authorization", "cookie", ""]);
 
@@ -10,14 +18,18 @@ export function removeHopByHop(headers: HeaderBlock): void {
   const connection = headers.combined("connection");
   const te = headers.combined("te");
   if (connection !== undefined) {
-    for (const nominated of connection.toLowerCase().split(",")) {
-      const name = nominated.trim();
-      if (!NEVER_NOMINATED.has(name) && !name.startsWith("x-forwarded-") && !name.startsWith(":")) headers.remove(name);
-    }
+    // hot: what nearly every Connection field says, and it names no field.
+    if (connection !== "keep-alive" && connection !== "close") removeNominated(headers, connection);
   }
-  // hot: a look-up by length for each name costs less than making a string of every name that is there.
-  for (const name of HOP_BY_HOP) headers.remove(name);
+  headers.removeAll(HOP_BY_HOP);
   if (hasToken(te, "trailers")) headers.add("te", "trailers");
+}
+
+function removeNominated(headers: HeaderBlock, connection: string): void {
+  for (const nominated of connection.toLowerCase().split(",")) {
+    const name = nominated.trim();
+    if (!NEVER_NOMINATED.has(name) && !name.startsWith("x-forwarded-") && !name.startsWith(":")) headers.remove(name);
+  }
 }
 
 /** True when the comma-separated list holds the token (given in lower case), in any case. */

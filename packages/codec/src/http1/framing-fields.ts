@@ -12,6 +12,7 @@ const UPGRADE = bytesOf("upgrade");
 const CONNECTION = bytesOf("connection");
 const CONTENT_LENGTH = bytesOf("content-length");
 const TRANSFER_ENCODING = bytesOf("transfer-encoding");
+const KEEP_ALIVE = bytesOf("keep-alive");
 const ZERO = 0x30;
 const MAX_CODINGS = 8;
 
@@ -56,7 +57,10 @@ export class FramingFields {
         return undefined;
       case CONNECTION.length:
         if (!isName(buffer, name, CONNECTION)) return undefined;
-        this.connection += `${this.connection === "" ? "" : ","}${latin1(buffer, valueStart, valueEnd).toLowerCase()}`;
+        // hot: nearly every Connection field is this one, and needs no text of its own.
+        if (this.connection === "" && isText(buffer, valueStart, valueEnd, KEEP_ALIVE)) this.connection = "keep-alive";
+        else
+          this.connection += `${this.connection === "" ? "" : ","}${latin1(buffer, valueStart, valueEnd).toLowerCase()}`;
         return undefined;
       case CONTENT_LENGTH.length:
         return isName(buffer, name, CONTENT_LENGTH) ? this.readLength(buffer, valueStart, valueEnd) : undefined;
@@ -80,7 +84,8 @@ export class FramingFields {
 
   /** True when Connection lists the token. */
   connectionHas(token: string): boolean {
-    return hasToken(this.connection, token);
+    const { connection } = this;
+    return connection === token || (connection !== "keep-alive" && hasToken(connection, token));
   }
 
   private readLength(buffer: Buffer, start: number, end: number): CodecErrorCode | undefined {
@@ -116,6 +121,10 @@ function isName(buffer: Buffer, start: number, expected: Uint8Array): boolean {
     if ((byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte) !== expected[i]) return false;
   }
   return true;
+}
+
+function isText(buffer: Buffer, start: number, end: number, expected: Uint8Array): boolean {
+  return end - start === expected.length && isName(buffer, start, expected);
 }
 
 function bytesOf(name: string): Uint8Array {

@@ -78,9 +78,9 @@ export class Attempts implements AttemptOwner {
     state.upstreamHost = host.name;
     stream.upstreamHost = host;
     if (stream.virtualHost?.includeRequestAttemptCount === true)
-      state.headers.set("x-envoy-attempt-count", String(state.upstreamRequestAttemptCount));
+      state.headers.setOwn("x-envoy-attempt-count", String(state.upstreamRequestAttemptCount));
     if (action.hostRewrite?.kind === "auto" && host.hostname !== "") state.headers.set("host", host.hostname);
-    const attempt = new UpstreamRequest(this, this.#cluster, host, stream.context.clock.monotonic());
+    const attempt = new UpstreamRequest(this, this.#cluster, host, stream.lastActivity);
     this.#current = attempt;
     if (stream.isRequestDone) this.armPerTry();
     attempt.start(this.#cluster.limits(action.isHighPriority));
@@ -185,7 +185,7 @@ export class Attempts implements AttemptOwner {
     const stream = this.#stream;
     if (attempt !== this.#current || stream.isDone) return;
     this.#connection = undefined;
-    const now = stream.context.clock.monotonic();
+    const now = attempt.lastRead;
     this.#cluster.stats.rqTime.observe(now - attempt.startedAt);
     stream.onUpstreamEnd(now);
   }

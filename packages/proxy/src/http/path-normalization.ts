@@ -14,10 +14,10 @@ export type NormalizedPath =
   | { readonly kind: "redirect"; readonly path: string }
   | { readonly kind: "rejected" };
 
-/** What normalisation could change, were it wholly on: `%`, backslash, NUL, `//`, a segment that begins with a dot. */
-const SUSPICIOUS = /[%\\\0]|\/[./]/;
+/** A fragment, and what normalisation could change, were it wholly on: `%`, backslash, NUL, `//`, a segment that begins with a dot. */
+const SUSPICIOUS = /[#%\\\0]|\/[./]/;
 
-/** hot: true for nearly every path, which normalizePath() would give back as it is. */
+/** hot: true for nearly every path, which holds no fragment and which normalizePath() would give back as it is. */
 export function isPlainPath(path: string): boolean {
   return path.startsWith("/") && !SUSPICIOUS.test(path);
 }

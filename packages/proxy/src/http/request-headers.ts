@@ -3,7 +3,7 @@
  * X-Forwarded-*, x-request-id, x-envoy-*, client certificate forwarding, path normalisation.
  * https://www.envoyproxy.io/docs/envoy/v1.36.0/configuration/http/http_conn_man/headers
  */
-import { type HeaderBlock, removeHopByHop } from "@argyle/codec";
+import { createNameList, type HeaderBlock, removeHopByHop } from "@argyle/codec";
 import type { HcmConfig } from "../config/hcm-config.ts";
 import { LOCAL_REPLY, type LocalReply } from "../local-reply.ts";
 import type { DownstreamFacts } from "./downstream-facts.ts";
@@ -11,7 +11,7 @@ import { isPlainPath, normalizePath } from "./path-normalization.ts";
 import type { StreamState } from "./stream-state.ts";
 
 /** Only the mesh itself may send these: from outside they are removed. */
-const INTERNAL_ONLY = [
+const INTERNAL_ONLY = createNameList([
   "x-envoy-retry-on",
   "x-envoy-retry-grpc-on",
   "x-envoy-max-retries",
@@ -28,12 +28,12 @@ const INTERNAL_ONLY = [
   "x-envoy-original-path",
   "x-envoy-original-url",
   "x-envoy-internal",
-] as const;
-const EDGE_ONLY = [
+]);
+const EDGE_ONLY = createNameList([
   "x-envoy-downstream-service-cluster",
   "x-envoy-downstream-service-node",
   "x-envoy-decorator-operation",
-] as const;
+]);
 
 export function prepareRequestHeaders(
   state: StreamState,
@@ -56,7 +56,7 @@ export function prepareRequestHeaders(
   const hasRequestId = headers.has("x-request-id");
   const isEdge = config.useRemoteAddress && !state.isInternal;
   if (config.generateRequestId && (!hasRequestId || (isEdge && !config.preserveExternalRequestId)))
-    headers.set("x-request-id", uuid());
+    headers.setOwn("x-request-id", uuid());
   return undefined;
 }
 
@@ -88,8 +88,8 @@ function resolveTarget(state: StreamState, config: HcmConfig): LocalReply | unde
       headers.set("host", bare);
     }
   }
-  if (state.path.includes("#")) return LOCAL_REPLY.pathFragment;
   if (state.path === "*" || isPlainPath(state.path)) return undefined;
+  if (state.path.includes("#")) return LOCAL_REPLY.pathFragment;
   const normalized = normalizePath(state.path, config.path);
   switch (normalized.kind) {
     case "path":
@@ -154,8 +154,8 @@ function cleanTrusted(state: StreamState, config: HcmConfig): void {
     headers.set("x-envoy-internal", "true");
     return;
   }
-  for (const name of INTERNAL_ONLY) headers.remove(name);
-  if (config.useRemoteAddress) for (const name of EDGE_ONLY) headers.remove(name);
+  headers.removeAll(INTERNAL_ONLY);
+  if (config.useRemoteAddress) headers.removeAll(EDGE_ONLY);
 }
 
 /** x-forwarded-client-cert. https://www.envoyproxy.io/docs/envoy/v1.36.0/configuration/http/http_conn_man/headers#x-forwarded-client-cert */

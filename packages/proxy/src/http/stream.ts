@@ -124,7 +124,7 @@ export class HttpStream implements StreamTimersOwner {
       this.#down.flush();
     }
     if (config.maxStreamDurationMs > 0) this.#timers.armDuration(config.maxStreamDurationMs);
-    if (config.requestTimeoutMs > 0) this.#timers.armRoute(config.requestTimeoutMs);
+    if (config.requestTimeoutMs > 0) this.#timers.armRoute(config.requestTimeoutMs, state.startedAt);
     runFilters(this);
   }
 
@@ -137,7 +137,10 @@ export class HttpStream implements StreamTimersOwner {
   }
 
   waitThen(delayMs: number, then: () => void): void {
-    this.#timers.pause(delayMs, then);
+    this.#timers.pause(delayMs, () => {
+      this.lastActivity = this.context.clock.monotonic();
+      then();
+    });
   }
 
   // ── from the downstream connection ──
@@ -159,10 +162,11 @@ export class HttpStream implements StreamTimersOwner {
   onRequestEnd(trailers: HeaderBlock | undefined): void {
     this.isRequestDone = true;
     this.trailers = trailers;
-    this.state.requestDurationMs = this.context.clock.monotonic() - this.state.startedAt;
+    const now = this.#down.lastActivity;
+    this.state.requestDurationMs = now - this.state.startedAt;
     for (const mirror of this.#mirrors) mirror.end(trailers);
     this.#attempts?.endRequest(trailers);
-    this.#armTimeouts();
+    this.#armTimeouts(now);
   }
 
   onDownstreamPause(): void {
@@ -197,7 +201,7 @@ export class HttpStream implements StreamTimersOwner {
 
   onUpstreamHead(attempt: UpstreamRequest, head: ResponseHead): void {
     this.hasResponded = true;
-    this.lastActivity = this.context.clock.monotonic();
+    this.lastActivity = attempt.lastRead;
     if (!this.isRequestDone) this.#timers.cancelRoute();
     this.isTunnel = head.framing === "tunnel";
     sendUpstreamHead(this, this.#down, attempt, head);
@@ -269,20 +273,20 @@ export class HttpStream implements StreamTimersOwner {
     rewriteRequest(this, action);
     applyRequestMutations(this);
     if (action.timeoutMs > 0 && !this.context.suppressEnvoyHeaders)
-      state.headers.set("x-envoy-expected-rq-timeout-ms", String(action.timeoutMs));
+      state.headers.setOwn("x-envoy-expected-rq-timeout-ms", String(action.timeoutMs));
     this.context.telemetry?.onUpstreamRequest(this);
     if (action.mirrors.length > 0) this.#mirrors = startMirrors(this, action);
     this.#attempts = new Attempts(this, this.#down, action, cluster, retry, this.#body);
     this.#attempts.start();
     // Else they run from the end of the request.
-    if (this.isRequestDone) this.#armTimeouts();
+    if (this.isRequestDone) this.#armTimeouts(this.context.clock.monotonic());
   }
 
-  #armTimeouts(): void {
+  #armTimeouts(now: number): void {
     this.#timers.cancelRoute();
     if (this.isDone || this.isTunnel || this.#attempts === undefined || this.route?.action.kind !== "route") return;
     const { timeoutMs } = this.route.action;
-    if (timeoutMs > 0) this.#timers.armRoute(timeoutMs);
+    if (timeoutMs > 0) this.#timers.armRoute(timeoutMs, now);
     if (!this.hasResponded) this.#attempts.armPerTry();
   }
 
@@ -312,6 +316,6 @@ export class HttpStream implements StreamTimersOwner {
     stats.listenerRqByClass[codeClass]?.add(1);
     context.telemetry?.onComplete(this);
     context.writeLogs(state);
-    this.#down.onStreamDone();
+    this.#down.onStreamDone(now);
   }
 }

@@ -53,6 +53,11 @@ export class UpstreamRequest implements PoolClient, UpstreamStreamHandler, Timer
     cluster.poolOf(host, this.#owner).acquire(this, limits);
   }
 
+  /** When bytes came from upstream last, on the monotonic clock. */
+  get lastRead(): number {
+    return this.connection?.lastRead ?? this.startedAt;
+  }
+
   armPerTry(timeoutMs: number): void {
     this.#perTry ??= new WheelEntry(this);
     this.cluster.wheel.arm(this.#perTry, timeoutMs);

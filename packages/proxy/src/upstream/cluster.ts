@@ -5,6 +5,7 @@
  */
 import { isIP } from "node:net";
 import { isDeepStrictEqual } from "node:util";
+import type { Clock } from "@argyle/core";
 import type { Registry } from "@argyle/telemetry";
 import type { ClusterConfig, EndpointConfig, Thresholds, TransportMatch } from "../config/cluster-config.ts";
 import type { AlpnOffers } from "../config/http-filter-config.ts";
@@ -24,13 +25,13 @@ import type { ClusterUsage, RequestPool } from "./request-pool.ts";
 import { usableHosts } from "./usable-hosts.ts";
 
 export interface ClusterDeps {
+  readonly clock: Clock;
   readonly registry: Registry;
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
   readonly secrets: SecretStore;
   /** In [0, 1). */
   readonly random: () => number;
-  readonly monotonic: () => number;
   /** Addresses of a name, for STRICT_DNS. */
   readonly resolveName: (name: string) => Promise<readonly string[]>;
   readonly onDnsFailure: (cluster: string, name: string, error: unknown) => void;
@@ -82,7 +83,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
   readonly stats: ClusterStats;
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
-  readonly monotonic: () => number;
+  readonly clock: Clock;
   connections = 0;
   pending = 0;
   activeRequests = 0;
@@ -106,7 +107,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
     this.#deps = deps;
     this.wheel = deps.wheel;
     this.dialer = deps.dialer;
-    this.monotonic = deps.monotonic;
+    this.clock = deps.clock;
     this.stats = createClusterStats(deps.registry, config.name);
     this.#dnsTimer = new WheelEntry(this);
     this.hasEndpoints = config.type === "STATIC" || config.type === "ORIGINAL_DST";

@@ -11,7 +11,7 @@ import {
   type OutgoingRequest,
   type ResponseReader,
 } from "@argyle/codec";
-import { errnoOf } from "@argyle/core";
+import { type Clock, errnoOf } from "@argyle/core";
 import { type TimerOwner, WheelEntry } from "../io/timer-wheel.ts";
 import type { Transport, TransportHandler } from "../io/transport.ts";
 import type { ResetReason } from "../local-reply.ts";
@@ -33,8 +33,11 @@ export class UpstreamConnection implements UpstreamSide, TransportHandler, Timer
   readonly idleTimer: WheelEntry;
   requests = 0;
   isClosed = false;
+  /** When bytes came last, on the monotonic clock. */
+  lastRead = 0;
   readonly #owner: ConnectionOwner;
   readonly #stats: ClusterStats;
+  readonly #clock: Clock;
   readonly #reader: ResponseReader;
   readonly #writer: Http1Writer;
   #stream: UpstreamStreamHandler | undefined;
@@ -51,12 +54,14 @@ export class UpstreamConnection implements UpstreamSide, TransportHandler, Timer
     peerPrincipal: string | undefined,
     owner: ConnectionOwner,
     stats: ClusterStats,
+    clock: Clock,
   ) {
     this.transport = transport;
     this.localAddress = localAddress;
     this.peerPrincipal = peerPrincipal;
     this.#owner = owner;
     this.#stats = stats;
+    this.#clock = clock;
     this.#reader = createResponseReader(ENVOY_READER_OPTIONS);
     this.#writer = createHttp1Writer();
     this.idleTimer = new WheelEntry(this);
@@ -133,6 +138,7 @@ export class UpstreamConnection implements UpstreamSide, TransportHandler, Timer
   }
 
   onBytes(buffer: Buffer, start: number, end: number): void {
+    this.lastRead = this.#clock.monotonic();
     this.#stats.cxRxBytes.add(end - start);
     if (this.#stream === undefined) {
       // Bytes nobody asked for: the peer is confused, and the next request must not get them.

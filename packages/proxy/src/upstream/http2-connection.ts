@@ -33,6 +33,7 @@ export class Http2UpstreamConnection implements TransportHandler, TimerOwner {
   readonly link: Http2Link;
   readonly localAddress: string;
   readonly peerPrincipal: string | undefined;
+  lastRead = 0;
   readonly #owner: Http2ConnectionOwner;
   readonly #cluster: ClusterUsage;
   readonly #stats: Http2Stats;
@@ -48,14 +49,14 @@ export class Http2UpstreamConnection implements TransportHandler, TimerOwner {
 
   constructor(dialed: Dialed, owner: Http2ConnectionOwner, cluster: ClusterUsage) {
     const { transport, localAddress, peerPrincipal } = dialed;
-    const { config, stats, wheel, monotonic } = cluster;
+    const { config, stats, wheel, clock } = cluster;
     this.localAddress = localAddress;
     this.peerPrincipal = peerPrincipal;
     this.#owner = owner;
     this.#cluster = cluster;
     this.#stats = stats.http2;
     const { settings, limits, keepalive } = config.http2;
-    this.codec = createHttp2Connection({ role: "client", settings, limits, monotonic });
+    this.codec = createHttp2Connection({ role: "client", settings, limits, monotonic: clock.monotonic });
     this.link = new Http2Link(this.codec, transport, (bytes) => stats.cxTxBytes.add(bytes));
     this.#idle = new WheelEntry(this);
     this.#keepalive =
@@ -144,6 +145,7 @@ export class Http2UpstreamConnection implements TransportHandler, TimerOwner {
   // ── transport and timer ──
 
   onBytes(buffer: Buffer, start: number, end: number): void {
+    this.lastRead = this.#cluster.clock.monotonic();
     this.#cluster.stats.cxRxBytes.add(end - start);
     this.codec.feed(buffer, start, end);
     this.#pump();

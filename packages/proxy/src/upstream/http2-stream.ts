@@ -33,6 +33,10 @@ export class Http2UpstreamStream implements UpstreamSide, Http2OutputOwner {
     this.peerPrincipal = connection.peerPrincipal;
   }
 
+  get lastRead(): number {
+    return this.#connection.lastRead;
+  }
+
   // ── for the request ──
 
   begin(stream: UpstreamStreamHandler, head: UpstreamRequestHead): void {

@@ -34,8 +34,8 @@ test("a request that waits for its connection is served when the pool begins to 
     config,
     stats: createClusterStats(createRegistry(), "a"),
     wheel: createTimerWheel(createFakeClock()),
+    clock: createFakeClock(),
     dialer: { dial: () => new Promise<Dialed>((resolve) => void dials.push(resolve)) },
-    monotonic: () => 0,
     connections: 0,
     pending: 0,
   };

@@ -122,7 +122,7 @@ export class HttpPool implements RequestPool, ConnectionOwner {
   }
 
   #connect(): void {
-    const { config, stats, dialer } = this.#cluster;
+    const { config, stats, dialer, clock } = this.#cluster;
     this.#connecting += 1;
     this.#cluster.connections += 1;
     stats.cxTotal.add(1);
@@ -140,7 +140,7 @@ export class HttpPool implements RequestPool, ConnectionOwner {
     dialer.dial(request).then(
       ({ transport, localAddress, peerPrincipal }) => {
         this.#connecting -= 1;
-        const connection = new UpstreamConnection(transport, localAddress, peerPrincipal, this, stats);
+        const connection = new UpstreamConnection(transport, localAddress, peerPrincipal, this, stats, clock);
         this.#open.add(connection);
         this.onConnectionFree(connection);
       },

@@ -1,4 +1,5 @@
 /** The connections to one host that requests are sent on, as requests see them; HTTP/1.1 in pool.ts, HTTP/2 in http2-pool.ts. */
+import type { Clock } from "@argyle/core";
 import type { ClusterConfig, Thresholds } from "../config/cluster-config.ts";
 import type { TimerWheel } from "../io/timer-wheel.ts";
 import type { ResetReason } from "../local-reply.ts";
@@ -30,8 +31,7 @@ export interface ClusterUsage {
   readonly stats: ClusterStats;
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
-  /** Milliseconds that only grow. */
-  readonly monotonic: () => number;
+  readonly clock: Clock;
   connections: number;
   pending: number;
 }

@@ -10,6 +10,8 @@ export interface UpstreamRequestHead extends OutgoingRequest {
 export interface UpstreamSide {
   readonly localAddress: string;
   readonly peerPrincipal: string | undefined;
+  /** When bytes came last, on the monotonic clock. */
+  readonly lastRead: number;
   /** Binds the stream and writes the head (gathered until flush). */
   begin(stream: UpstreamStreamHandler, head: UpstreamRequestHead): void;
   /** False: the upstream is slow, stop reading the request until onUpstreamWritable. Bytes are copied. */
