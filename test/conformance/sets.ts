@@ -1,6 +1,7 @@
 /** The sets we can replay, by the name of their folder. */
 import { replay as envoyRouterCheck } from "./envoy-router-check.ts";
 import { replay as envoyVectors } from "./envoy-vectors.ts";
+import { replay as istioAuthzGoldens } from "./istio-authz-goldens.ts";
 import { replay as istioEcho } from "./istio-echo.ts";
 import { replay as istioProxyMetric } from "./istio-proxy-metric.ts";
 import { replay as istioSimulation } from "./istio-simulation.ts";
@@ -9,7 +10,6 @@ import { replay as llhttp } from "./llhttp.ts";
 import {
   gatewayApi,
   istioAnalyzers,
-  istioAuthzGoldens,
   istioJwt,
   istioSecurity,
   promqltest,
