@@ -20,15 +20,15 @@ interface Golden {
 }
 
 export async function* replay(dir: PeerFolder): AsyncGenerator<Case> {
-  for (const one of dir.json("cases.json") as readonly Golden[])
-    yield await judge(one.name, () => verdictOf(dir, one));
+  for (const one of dir.json("cases.json") as readonly Golden[]) yield await judge(one.name, () => verdictOf(dir, one));
 }
 
 function verdictOf(dir: PeerFolder, { kind, input, want, trustDomainBundle }: Golden): Verdict {
   const missingFile = [input, ...want].find((name) => !dir.has(name));
   if (missingFile !== undefined) return { missing: `the data: it holds no ${missingFile}` };
   const wanted = want.map((name) => parse(dir.text(name)) as { readonly name: string });
-  if (wanted.some(({ name }) => name.endsWith(".ext_authz"))) return { missing: "CUSTOM policies: the filter ext_authz" };
+  if (wanted.some(({ name }) => name.endsWith(".ext_authz")))
+    return { missing: "CUSTOM policies: the filter ext_authz" };
   const policies = parseObjects(dir.text(input))
     .map((object) => decodeConfig<AuthorizationPolicySpec>(object) as AuthorizationConfig)
     .sort(byAge);

@@ -7,14 +7,7 @@ import { replay as istioProxyMetric } from "./istio-proxy-metric.ts";
 import { replay as istioSimulation } from "./istio-simulation.ts";
 import { replay as istioValidation } from "./istio-validation.ts";
 import { replay as llhttp } from "./llhttp.ts";
-import {
-  gatewayApi,
-  istioAnalyzers,
-  istioJwt,
-  istioSecurity,
-  promqltest,
-  ratelimit,
-} from "./not-built.ts";
+import { gatewayApi, istioAnalyzers, istioJwt, istioSecurity, promqltest, ratelimit } from "./not-built.ts";
 import type { Replay } from "./replay.ts";
 
 export const SETS: Readonly<Record<string, Replay>> = {

@@ -127,8 +127,7 @@ function classify({ key, values, notValues }: AuthorizationCondition, options: R
     each: undefined,
     all: make,
   });
-  const claims = (path: readonly string[]) =>
-    principal(whole(true, (list) => ({ metadata: claimValues(path, list) })));
+  const claims = (path: readonly string[]) => principal(whole(true, (list) => ({ metadata: claimValues(path, list) })));
   switch (key) {
     case "source.ip":
       return principal(each(values, notValues, false, (value) => ({ direct_remote_ip: cidr(value) })));
