@@ -46,12 +46,6 @@ export const ratelimit = listed(
   },
 );
 
-export const istioAuthzGoldens = listed(
-  "cases.json",
-  "AuthorizationPolicy to Envoy's RBAC filter in istiod",
-  (content) => (content as Rows).map((row) => textOf(row.name)),
-);
-
 export const istioJwt = listed("tokens.json", "the HTTP filter jwt_authn", (content) => Object.keys(content as object));
 
 export const istioSecurity = listed(

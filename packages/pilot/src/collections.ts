@@ -5,6 +5,7 @@
  * result is equal; endpoints are rebuilt per service.
  */
 import type {
+  AuthorizationPolicySpec,
   DestinationRuleSpec,
   EndpointSlice,
   Gateway,
@@ -61,6 +62,7 @@ const FEEDS: Readonly<Record<string, readonly Part[]>> = {
   Gateway: ["gateways"],
   Sidecar: ["sidecars"],
   PeerAuthentication: ["peerAuthentications"],
+  AuthorizationPolicy: ["authorizationPolicies"],
   Secret: ["secrets"],
 };
 
@@ -133,6 +135,10 @@ export function createMeshCollections(mesh: MeshConfig = decodeMeshConfig({})): 
       put("peerAuthentications", {
         peerAuthentications: configs<PeerAuthentication["spec"]>("PeerAuthentication").sort(byAge),
       });
+    if (dirty.has("authorizationPolicies"))
+      put("authorizationPolicies", {
+        authorizationPolicies: configs<AuthorizationPolicySpec>("AuthorizationPolicy").sort(byAge),
+      });
     if (dirty.has("secrets")) put("secrets", { secrets: indexSecrets(list<Secret>("Secret")) });
     if (dirty.has("mesh")) parts.add("mesh");
     if (parts.size === 0) return { parts, endpointsOf };
@@ -188,6 +194,7 @@ function emptyState(mesh: MeshConfig): MeshState {
     sidecars: [],
     serviceEntries: [],
     peerAuthentications: [],
+    authorizationPolicies: [],
     secrets: new Map(),
   };
 }

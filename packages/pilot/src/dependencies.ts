@@ -9,7 +9,16 @@ export const SERVED_TYPES: readonly string[] = [CLUSTER_TYPE, ENDPOINT_TYPE, LIS
 
 const PARTS_OF: Readonly<Record<string, readonly Part[]>> = {
   [CLUSTER_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars", "gateways"],
-  [LISTENER_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars", "gateways", "peerAuthentications"],
+  [LISTENER_TYPE]: [
+    "mesh",
+    "services",
+    "workloads",
+    "destinationRules",
+    "sidecars",
+    "gateways",
+    "peerAuthentications",
+    "authorizationPolicies",
+  ],
   [ROUTE_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars", "gateways", "virtualServices"],
   [ENDPOINT_TYPE]: ["mesh", "services", "endpoints", "destinationRules", "sidecars", "peerAuthentications"],
   [SECRET_TYPE]: ["secrets", "services", "destinationRules", "sidecars"],

@@ -11,6 +11,7 @@ import type { Runtime } from "./runtime.ts";
 import { createHcmStats } from "./stats/hcm-stats.ts";
 import type { IstioTelemetry } from "./stats/istio-telemetry.ts";
 import { createTcpStats, listenerStatName } from "./stats/listener-stats.ts";
+import { createRbacStats } from "./stats/rbac-stats.ts";
 import type { TcpContext } from "./tcp-proxy.ts";
 
 export function createHttpContext(
@@ -33,7 +34,17 @@ export function createHttpContext(
     bufferLimit: listener.bufferLimit,
     stats: createHcmStats(deps.registry, config.statPrefix, listenerStatName(listener)),
     writeLogs: createLogWriter([...config.accessLogs], deps),
-    filters: config.filters.filter((filter) => filter.kind === "fault" || filter.kind === "cors"),
+    filters: config.filters.filter(
+      (filter) => filter.kind === "fault" || filter.kind === "cors" || filter.kind === "rbac",
+    ),
+    rbac: new Map(
+      config.filters.flatMap((filter) => {
+        if (filter.kind !== "rbac") return [];
+        const { rulesStatPrefix: rules, shadowStatPrefix: shadow } = filter.config;
+        const names = { scope: "http", prefix: config.statPrefix, rules, shadow } as const;
+        return [[filter, createRbacStats(deps.registry, names)] as const];
+      }),
+    ),
     suppressEnvoyHeaders: router?.kind === "router" && router.suppressEnvoyHeaders,
     telemetry: istio.forHttp(config, listener.direction),
     isDraining,

@@ -17,6 +17,8 @@ import { StreamState } from "./http/stream-state.ts";
 import { createHttpContext, createLogWriter, createTcpContext } from "./http-context-factory.ts";
 import { type Inspection, inspect } from "./io/inspect.ts";
 import { createAcceptedTransport, Transport } from "./io/transport.ts";
+import { rbacDeniedDetails } from "./local-reply.ts";
+import { refusingPolicy } from "./network-access.ts";
 import type { ProxyDeps } from "./proxy-deps.ts";
 import type { Runtime } from "./runtime.ts";
 import type { IstioTelemetry } from "./stats/istio-telemetry.ts";
@@ -90,22 +92,30 @@ export function createActiveListener(
     tls,
   });
 
+  /** The record of a connection that never became a stream. */
+  const recordOf = (known: DownstreamFacts) =>
+    new StreamState(known, createHeaderBlock(), "", "", "-", deps.clock.now(), deps.clock.monotonic());
+
   const refuse = (connection: AcceptedConnection, serverName: string) => {
     stats.noFilterChain.add(1);
-    const state = new StreamState(
-      facts(connection, serverName, undefined),
-      createHeaderBlock(),
-      "",
-      "",
-      "-",
-      deps.clock.now(),
-      deps.clock.monotonic(),
-    );
+    const state = recordOf(facts(connection, serverName, undefined));
     state.addFlag("NR");
     state.responseCodeDetails = "filter_chain_not_found";
     state.durationMs = 0;
     writeListenerLogs(state);
     connection.reset();
+  };
+
+  /** False: the chain's policies refuse the connection, which is ended and logged. */
+  const mayEnter = (chain: FilterChainConfig, context: HttpContext | TcpContext, known: DownstreamFacts): boolean => {
+    if (chain.rbac.length === 0) return true;
+    const state = recordOf(known);
+    const policy = refusingPolicy(chain, state, deps.registry);
+    if (policy === undefined) return true;
+    state.connectionTerminationDetails = rbacDeniedDetails(policy);
+    state.durationMs = 0;
+    context.writeLogs(state);
+    return false;
   };
 
   const serve = (
@@ -115,7 +125,7 @@ export function createActiveListener(
     known: DownstreamFacts,
   ) => {
     const context = contextOf(chain);
-    if (context === undefined) {
+    if (context === undefined || !mayEnter(chain, context, known)) {
       transport.destroy();
       return;
     }

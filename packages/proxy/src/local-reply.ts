@@ -45,6 +45,15 @@ export function clusterNotFound(status: number): LocalReply {
   return reply(status, "", "NC", "cluster_not_found");
 }
 
+export function rbacDenied(policy: string): LocalReply {
+  return reply(403, "RBAC: access denied", undefined, rbacDeniedDetails(policy));
+}
+
+/** Of a request, or of a connection that a network filter ended. */
+export function rbacDeniedDetails(policy: string): string {
+  return `rbac_access_denied_matched_policy[${policy}]`;
+}
+
 export function maxStreamDuration(isRequestComplete: boolean): LocalReply {
   return reply(
     isRequestComplete ? 504 : 408,

@@ -3,6 +3,7 @@
  * `versions` counts the changes of each part: equal counts mean equal content.
  */
 import type {
+  AuthorizationPolicySpec,
   DestinationRuleSpec,
   Gateway,
   PeerAuthentication,
@@ -26,6 +27,7 @@ export const PARTS = [
   "gateways",
   "sidecars",
   "peerAuthentications",
+  "authorizationPolicies",
   "secrets",
 ] as const;
 
@@ -59,5 +61,6 @@ export interface MeshState {
   readonly sidecars: readonly Config<SidecarSpec>[];
   readonly serviceEntries: readonly Config<ServiceEntrySpec>[];
   readonly peerAuthentications: readonly Config<PeerAuthentication["spec"]>[];
+  readonly authorizationPolicies: readonly Config<AuthorizationPolicySpec>[];
   readonly secrets: ReadonlyMap<string, TlsSecret>;
 }

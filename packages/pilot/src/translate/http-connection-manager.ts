@@ -1,9 +1,10 @@
 /**
  * The HTTP connection manager of each kind of listener, with Istio's filter order:
- * peer metadata, grpc_stats, alpn, fault, cors, stats, router.
+ * peer metadata, rbac, grpc_stats, alpn, fault, cors, stats, router.
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto
  */
 import type { EnvoyMessage } from "../model/json.ts";
+import { authorizationFilters } from "./authz/authorization.ts";
 import type { TranslateContext } from "./context.ts";
 import { accessLog, istioHttpFilters, type TrafficClass, tracing } from "./telemetry.ts";
 import { ADS_CONFIG_SOURCE } from "./tls-context.ts";
@@ -14,8 +15,6 @@ export interface HttpConnectionManagerOptions {
   readonly statPrefix: string;
   /** A name to be fetched by RDS, or the configuration itself. */
   readonly routes: { readonly rds: string } | { readonly inline: EnvoyMessage };
-  /** Filters of the inbound side that decide on access; they come first. */
-  readonly authFilters?: readonly EnvoyMessage[];
 }
 
 export function httpConnectionManager(options: HttpConnectionManagerOptions): EnvoyMessage {
@@ -28,7 +27,7 @@ export function httpConnectionManager(options: HttpConnectionManagerOptions): En
       ...("rds" in routes
         ? { rds: { config_source: ADS_CONFIG_SOURCE, route_config_name: routes.rds } }
         : { route_config: routes.inline }),
-      http_filters: httpFilters(context, traffic, options.authFilters ?? []),
+      http_filters: httpFilters(context, traffic),
       tracing: tracing(context, undefined),
       access_log: accessLog(context.state.mesh),
       stream_idle_timeout: "0s",
@@ -70,15 +69,11 @@ function edgeSettings(traffic: TrafficClass): EnvoyMessage {
   }
 }
 
-function httpFilters(
-  context: TranslateContext,
-  traffic: TrafficClass,
-  authFilters: readonly EnvoyMessage[],
-): readonly EnvoyMessage[] {
+function httpFilters(context: TranslateContext, traffic: TrafficClass): readonly EnvoyMessage[] {
   const istio = istioHttpFilters(context.node, traffic);
   return [
     ...istio.first.filter((filter) => filter.name === "istio.metadata_exchange"),
-    ...authFilters,
+    ...(traffic === "SIDECAR_OUTBOUND" ? [] : authorizationFilters(context, "http")),
     filter("envoy.filters.http.grpc_stats", "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig", {
       emit_filter_state: true,
       stats_for_all_methods: false,

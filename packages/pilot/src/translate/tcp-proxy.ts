@@ -3,6 +3,7 @@
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto
  */
 import type { EnvoyMessage } from "../model/json.ts";
+import { authorizationFilters } from "./authz/authorization.ts";
 import type { TranslateContext } from "./context.ts";
 import { accessLog, istioNetworkFilters, type TrafficClass } from "./telemetry.ts";
 
@@ -21,7 +22,10 @@ export interface TcpProxyOptions {
 }
 
 export function tcpFilters(options: TcpProxyOptions): readonly EnvoyMessage[] {
-  return [...istioNetworkFilters(options.context.node, options.traffic), tcpProxy(options)];
+  const { context, traffic } = options;
+  // Whoever is refused is refused before anything else; outbound traffic is judged where it arrives.
+  const authorization = traffic === "SIDECAR_OUTBOUND" ? [] : authorizationFilters(context, "tcp");
+  return [...authorization, ...istioNetworkFilters(context.node, traffic), tcpProxy(options)];
 }
 
 export function tcpProxy(options: TcpProxyOptions): EnvoyMessage {

@@ -2,6 +2,7 @@
  * envoy.config.listener.v3.Listener → ListenerConfig. Pure.
  * https://www.envoyproxy.io/docs/envoy/v1.36.0/api-v3/config/listener/v3/listener.proto
  */
+import { compileRbac, type RbacConfig } from "../filters/rbac.ts";
 import { type AccessLogConfig, compileAccessLogs } from "./access-log-config.ts";
 import { type Address, compileAddress } from "./address.ts";
 import type { Fields } from "./fields.ts";
@@ -32,6 +33,10 @@ export interface ListenerConfig {
   readonly raw: object;
 }
 
+export interface NetworkRbacConfig extends RbacConfig {
+  readonly statPrefix: string;
+}
+
 export interface FilterChainConfig {
   readonly name: string;
   readonly match: FilterChainMatch;
@@ -41,6 +46,8 @@ export interface FilterChainConfig {
   /** Istio's TCP metrics are on (istio.stats as a network filter). */
   readonly hasIstioStats: boolean;
   readonly exchangesMetadata: boolean;
+  /** Who may connect at all; judged in their order before the first byte. */
+  readonly rbac: readonly NetworkRbacConfig[];
 }
 
 const DEFAULT_BUFFER_LIMIT = 1024 * 1024;
@@ -128,6 +135,7 @@ function compileChain(fields: Fields): FilterChainConfig {
   let filter: HcmConfig | TcpProxyConfig | undefined;
   let hasIstioStats = false;
   let exchangesMetadata = false;
+  const rbac: NetworkRbacConfig[] = [];
   for (const item of filters) {
     const any = item.object("typed_config");
     const wrapped = any?.typeName().endsWith("TypedStruct") === true;
@@ -139,6 +147,9 @@ function compileChain(fields: Fields): FilterChainConfig {
         break;
       case "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy":
         filter = compileTcpProxy(config);
+        break;
+      case "envoy.extensions.filters.network.rbac.v3.RBAC":
+        rbac.push({ ...compileRbac(config), statPrefix: config.required("stat_prefix") });
         break;
       case "stats.PluginConfig":
         hasIstioStats = true;
@@ -161,6 +172,7 @@ function compileChain(fields: Fields): FilterChainConfig {
     filter,
     hasIstioStats,
     exchangesMetadata,
+    rbac,
   };
 }
 

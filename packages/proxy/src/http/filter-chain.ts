@@ -1,8 +1,11 @@
 /** Runs the HTTP filters of a request in order. A filter passes it on, waits, or answers; the router is what comes after the last one. */
+import type { HttpFilterConfig } from "../config/http-filter-config.ts";
 import type { PerFilterConfig } from "../config/per-filter-config.ts";
 import { type CorsConfig, isAllowedOrigin, preflightHeaders } from "../filters/cors.ts";
 import { decideFault, type FaultConfig } from "../filters/fault.ts";
-import { faultAbort } from "../local-reply.ts";
+import { decideRbac } from "../filters/rbac.ts";
+import { rbacFacts } from "../filters/rbac-facts.ts";
+import { faultAbort, rbacDenied } from "../local-reply.ts";
 import type { HttpStream } from "./stream.ts";
 
 /** What filters remember for the response. */
@@ -31,6 +34,9 @@ function continueFrom(stream: HttpStream, index: number): void {
         if (own?.kind === "cors" && applyCors(stream, own.config)) return;
         break;
       }
+      case "rbac":
+        if (applyRbac(stream, filter)) return;
+        break;
       case "router":
       case "istio-stats":
       case "peer-metadata":
@@ -65,6 +71,27 @@ function applyFault(stream: HttpStream, config: FaultConfig, index: number): boo
   }
   if (abortStatus === 0) return false;
   next();
+  return true;
+}
+
+/** True when the request was refused. */
+function applyRbac(stream: HttpStream, filter: Extract<HttpFilterConfig, { readonly kind: "rbac" }>): boolean {
+  const { config } = filter;
+  const stats = stream.context.rbac.get(filter);
+  const facts = rbacFacts(stream.state, "http");
+  if (config.shadowRules !== undefined) {
+    const shadow = decideRbac(config.shadowRules, facts);
+    (shadow.isAllowed ? stats?.shadowAllowed : stats?.shadowDenied)?.add(1);
+    stream.state.setMetadata("envoy.filters.http.rbac", {
+      [`${config.shadowStatPrefix}shadow_effective_policy_id`]: shadow.policy,
+      [`${config.shadowStatPrefix}shadow_engine_result`]: shadow.isAllowed ? "allowed" : "denied",
+    });
+  }
+  if (config.rules === undefined) return false;
+  const decision = decideRbac(config.rules, facts);
+  (decision.isAllowed ? stats?.allowed : stats?.denied)?.add(1);
+  if (decision.isAllowed) return false;
+  stream.sendLocalReply(rbacDenied(decision.policy));
   return true;
 }
 

@@ -7,6 +7,7 @@ import type { RouteTable } from "../config/route-config.ts";
 import type { TimerWheel } from "../io/timer-wheel.ts";
 import type { HttpTelemetry } from "../stats/http-telemetry.ts";
 import type { Http2Stats } from "../stats/http2-stats.ts";
+import type { RbacStats } from "../stats/rbac-stats.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 
 /** The runtime snapshot as requests see it; swapped as a whole between two requests. */
@@ -29,6 +30,8 @@ export interface HttpContext {
   readonly writeLogs: (record: StreamRecord) => void;
   /** Without the router. */
   readonly filters: readonly HttpFilterConfig[];
+  /** Counters of the RBAC filters among them. */
+  readonly rbac: ReadonlyMap<HttpFilterConfig, RbacStats>;
   readonly suppressEnvoyHeaders: boolean;
   /** Istio's metrics and peer metadata, where the listener has them. */
   readonly telemetry: HttpTelemetry | undefined;

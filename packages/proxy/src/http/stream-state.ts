@@ -36,6 +36,7 @@ export class StreamState implements StreamRecord, RequestView {
   /** After X-Forwarded-For was believed. */
   remoteAddress: string | undefined;
   isInternal = false;
+  #metadata: Map<string, Readonly<Record<string, unknown>>> | undefined;
 
   constructor(
     downstream: DownstreamFacts,
@@ -104,8 +105,19 @@ export class StreamState implements StreamRecord, RequestView {
     else if (!this.responseFlags.split(",").includes(flag)) this.responseFlags += `,${flag}`;
   }
 
-  dynamicMetadata(): undefined {
-    return undefined;
+  /** What filters leave for those behind them and for the log, by the filter's name. */
+  setMetadata(namespace: string, fields: Readonly<Record<string, unknown>>): void {
+    this.#metadata ??= new Map();
+    this.#metadata.set(namespace, { ...this.#metadata.get(namespace), ...fields });
+  }
+
+  dynamicMetadata(namespace: string, path: readonly string[]): unknown {
+    let found: unknown = this.#metadata?.get(namespace);
+    for (const key of path) {
+      if (typeof found !== "object" || found === null || !Object.hasOwn(found, key)) return undefined;
+      found = (found as Readonly<Record<string, unknown>>)[key];
+    }
+    return found;
   }
   filterState(): undefined {
     return undefined;

@@ -12,6 +12,7 @@ import { type SecretStore, sanEntries, uriSan } from "./secret-store.ts";
 
 export interface PeerIdentity {
   readonly principal: string | undefined;
+  readonly uris: readonly string[];
   readonly subject: string;
   readonly dnsNames: readonly string[];
   /** SHA-256 of the certificate's DER, lower-case hex. */
@@ -97,6 +98,7 @@ export function secureDownstream(
             ? undefined
             : {
                 principal: uriSan(certificate.subjectAltName),
+                uris: sanEntries(certificate.subjectAltName).flatMap((n) => (n.type === "URI" ? [n.value] : [])),
                 subject: certificate.subject?.split("\n").reverse().join(",") ?? "",
                 dnsNames: sanEntries(certificate.subjectAltName).flatMap((n) => (n.type === "DNS" ? [n.value] : [])),
                 hash: createHash("sha256").update(certificate.raw).digest("hex"),
