@@ -2,6 +2,8 @@
  * The one place where a failure becomes a response: status, body, response flag and response_code_details exactly as Envoy 1.36 has them.
  * https://www.envoyproxy.io/docs/envoy/v1.36.0/configuration/http/http_conn_man/response_code_details
  */
+import { GrpcStatus } from "@argyle/codec";
+
 export interface LocalReply {
   readonly status: number;
   readonly body: string;
@@ -9,6 +11,8 @@ export interface LocalReply {
   readonly details: string;
   readonly headers?: readonly (readonly [string, string])[];
   readonly close?: boolean;
+  /** For gRPC clients, where it is not what the status means. */
+  readonly grpcStatus?: number;
 }
 
 const reply = (status: number, body: string, flag: string | undefined, details: string, close = false): LocalReply => ({
@@ -55,12 +59,15 @@ export function rbacDeniedDetails(policy: string): string {
 }
 
 export function maxStreamDuration(isRequestComplete: boolean): LocalReply {
-  return reply(
-    isRequestComplete ? 504 : 408,
-    "upstream max stream duration reached",
-    "UMSDR",
-    "upstream_max_stream_duration_reached",
-  );
+  return {
+    ...reply(
+      isRequestComplete ? 504 : 408,
+      "upstream max stream duration reached",
+      "UMSDR",
+      "upstream_max_stream_duration_reached",
+    ),
+    grpcStatus: GrpcStatus.deadlineExceeded,
+  };
 }
 
 export function streamIdle(isRequestComplete: boolean): LocalReply {
@@ -146,20 +153,4 @@ export function upstreamReset(reason: ResetReason, wasRetried: boolean): LocalRe
     details: `upstream_reset_before_response_started{${details}}`,
     ...(reason.kind === "overflow" ? { headers: [["x-envoy-overloaded", "true"]] as const } : {}),
   };
-}
-
-const GRPC_STATUS: Readonly<Record<number, number>> = {
-  400: 13,
-  401: 16,
-  403: 7,
-  404: 12,
-  429: 14,
-  502: 14,
-  503: 14,
-  504: 14,
-};
-
-/** gRPC clients get HTTP 200 and a grpc-status instead. */
-export function grpcStatusOf(httpStatus: number): number {
-  return GRPC_STATUS[httpStatus] ?? 2;
 }

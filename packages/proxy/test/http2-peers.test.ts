@@ -6,9 +6,10 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
-import { skipUnlessInstalled } from "@argyle/testkit";
+
 import { type Harness, httpListener, startProxy, staticCluster } from "./harness.ts";
 import { http2Options, startHttp2Upstream } from "./http2-client.ts";
+import { skipUnlessInstalled } from "./installed.ts";
 
 const run = promisify(execFile);
 async function start(t: TestContext, hcm: object = {}): Promise<Harness> {

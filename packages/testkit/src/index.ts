@@ -1,4 +1,3 @@
 export { eventually } from "./eventually.ts";
 export { createFakeClock, type FakeClock, settle } from "./fake-clock.ts";
-export { skipUnlessInstalled } from "./installed.ts";
 export { type TestScope, tempDir } from "./temp-dir.ts";

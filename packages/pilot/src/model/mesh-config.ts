@@ -24,6 +24,8 @@ export interface MeshConfig {
   /** `host:port` of a Zipkin collector; empty: none. */
   readonly zipkinAddress: string;
   readonly connectTimeout: string;
+  /** h2UpgradePolicy UPGRADE: HTTP ports are spoken to in HTTP/2 where no rule says otherwise. */
+  readonly upgradesToHttp2: boolean;
   readonly protocolDetectionTimeout: string;
   readonly defaultConfig: Readonly<Record<string, unknown>>;
   readonly extensionProviders: readonly Readonly<Record<string, unknown>>[];
@@ -55,6 +57,7 @@ export function decodeMeshConfig(document: Readonly<Record<string, unknown>>): M
     enableTracing: fields.enableTracing !== false,
     traceSampling: typeof tracing.sampling === "number" ? tracing.sampling : 1,
     zipkinAddress: asText(asRecord(tracing.zipkin).address, ""),
+    upgradesToHttp2: fields.h2UpgradePolicy === "UPGRADE",
     connectTimeout: asText(fields.connectTimeout, "10s"),
     protocolDetectionTimeout: asText(fields.protocolDetectionTimeout, "0s"),
     defaultConfig,

@@ -12,6 +12,10 @@ export interface RouteAction {
   readonly target: ClusterTarget;
   /** 0: none. Envoy's default is 15 s. */
   readonly timeoutMs: number;
+  /** What a gRPC request may ask for by grpc-timeout, instead of timeoutMs; 0: anything. Undefined: grpc-timeout means nothing here. */
+  readonly maxGrpcTimeoutMs: number | undefined;
+  /** Taken off what is asked for, so that we answer before the client gives up. */
+  readonly grpcTimeoutOffsetMs: number;
   readonly idleTimeoutMs: number | undefined;
   readonly maxStreamDurationMs: number | undefined;
   readonly retryPolicy: RetryPolicy | undefined;
@@ -71,6 +75,8 @@ export function compileRouteAction(fields: Fields, match: PathMatch): RouteActio
     kind: "route",
     target: compileTarget(fields),
     timeoutMs: fields.duration("timeout", DEFAULT_TIMEOUT_MS),
+    maxGrpcTimeoutMs: maxStream?.duration("grpc_timeout_header_max") ?? fields.duration("max_grpc_timeout"),
+    grpcTimeoutOffsetMs: maxStream?.duration("grpc_timeout_header_offset") ?? fields.duration("grpc_timeout_offset", 0),
     idleTimeoutMs: fields.duration("idle_timeout"),
     maxStreamDurationMs: maxStream?.duration("max_stream_duration"),
     retryPolicy: retry === undefined ? undefined : compileRetryPolicy(retry),

@@ -173,7 +173,7 @@ export class Attempts implements AttemptOwner {
     const stream = this.#stream;
     if (attempt !== this.#current || stream.isDone) return;
     stream.state.bytesSent += end - start;
-    stream.messages?.responses.feed(buffer, start, end);
+    stream.messages?.responses.push(buffer, start, end);
     if (!this.#down.sendBody(buffer, start, end)) this.#connection?.pause();
   }
 

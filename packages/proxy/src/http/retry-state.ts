@@ -2,10 +2,18 @@
  * Whether an outcome is tried again. Pure but for its counters. Overflow is never retried, and nothing is once the downstream got bytes.
  * https://www.envoyproxy.io/docs/envoy/v1.36.0/configuration/http/http_filters/router_filter#x-envoy-retry-on
  */
-import type { ResponseHead } from "@argyle/codec";
+import { GrpcStatus, type HeaderBlock, parseGrpcStatus, type ResponseHead } from "@argyle/codec";
 import type { RequestView } from "../config/header-matcher.ts";
 import type { RetryPolicy } from "../config/retry-policy.ts";
 import type { ResetReason } from "../local-reply.ts";
+
+const GRPC_CONDITIONS = [
+  ["cancelled", GrpcStatus.canceled],
+  ["deadline-exceeded", GrpcStatus.deadlineExceeded],
+  ["internal", GrpcStatus.internal],
+  ["resource-exhausted", GrpcStatus.resourceExhausted],
+  ["unavailable", GrpcStatus.unavailable],
+] as const;
 
 /** The conditions of retry_on as flags. */
 interface RetryConditions {
@@ -15,6 +23,8 @@ interface RetryConditions {
   readonly isResetBeforeRequest: boolean;
   readonly isConnectFailure: boolean;
   readonly isRefusedStream: boolean;
+  /** Of responses that are nothing but their head (Trailers-Only). */
+  readonly grpcStatuses: ReadonlySet<number>;
   readonly isRetriable4xx: boolean;
   readonly isRateLimited: boolean;
   readonly hasStatusCodes: boolean;
@@ -26,7 +36,7 @@ const ofPolicy = new WeakMap<RetryPolicy, RetryConditions>();
 
 export function createRetryState(policy: RetryPolicy, request: RequestView): RetryState | undefined {
   const { headers } = request;
-  const asked = headers.get("x-envoy-retry-on");
+  const asked = wantedByRequest(headers);
   if (policy.on.size === 0 && asked === undefined) return undefined;
   for (const test of policy.retriableRequestHeaders) if (!test(request)) return undefined;
   let conditions = asked === undefined ? ofPolicy.get(policy) : undefined;
@@ -58,6 +68,10 @@ export class RetryState {
     if (status >= 500 && on.is5xx) return true;
     if (status >= 502 && status <= 504 && on.isGatewayError) return true;
     if (status === 409 && on.isRetriable4xx) return true;
+    if (on.grpcStatuses.size > 0) {
+      const grpc = parseGrpcStatus(headers.get("grpc-status"));
+      if (grpc !== undefined && on.grpcStatuses.has(grpc)) return true;
+    }
     if (on.hasStatusCodes && this.policy.statusCodes.has(status)) return true;
     if (!on.hasHeaders) return false;
     const { method, path, authority, scheme } = view;
@@ -85,6 +99,13 @@ export class RetryState {
   }
 }
 
+/** What the request itself asks for, in both of its headers. */
+function wantedByRequest(headers: HeaderBlock): string | undefined {
+  const http = headers.get("x-envoy-retry-on");
+  const grpc = headers.get("x-envoy-retry-grpc-on");
+  return http === undefined || grpc === undefined ? (http ?? grpc) : `${http},${grpc}`;
+}
+
 function conditionsOf(configured: ReadonlySet<string>, asked: readonly string[]): RetryConditions {
   const has = (name: string) => configured.has(name) || asked.includes(name);
   return {
@@ -94,6 +115,7 @@ function conditionsOf(configured: ReadonlySet<string>, asked: readonly string[])
     isResetBeforeRequest: has("reset-before-request"),
     isConnectFailure: has("connect-failure"),
     isRefusedStream: has("refused-stream"),
+    grpcStatuses: new Set(GRPC_CONDITIONS.filter(([name]) => has(name)).map(([, status]) => status)),
     isRetriable4xx: has("retriable-4xx"),
     isRateLimited: has("envoy-ratelimited"),
     hasStatusCodes: has("retriable-status-codes"),

@@ -34,6 +34,7 @@ import { RequestBody } from "./request-body.ts";
 import { prepareRequestHeaders } from "./request-headers.ts";
 import { createRetryState } from "./retry-state.ts";
 import { allowsUpgrade, decideRoute, resolveRoute } from "./route-decision.ts";
+import { routeTimeout } from "./route-timeout.ts";
 import { sendLocalResponse, sendUpstreamHead } from "./send-response.ts";
 import { startMirrors } from "./start-mirrors.ts";
 import type { StreamState } from "./stream-state.ts";
@@ -77,6 +78,7 @@ export class HttpStream implements StreamTimersOwner {
   /** Undefined for a request without body. */
   readonly #body: RequestBody | undefined;
   #attempts: Attempts | undefined;
+  #timeoutMs = 0;
   #mirrors = NO_MIRRORS;
 
   constructor(context: HttpContext, down: DownstreamSide, state: StreamState, head: RequestHead) {
@@ -147,7 +149,7 @@ export class HttpStream implements StreamTimersOwner {
 
   onRequestBody(buffer: Buffer, start: number, end: number): void {
     this.state.bytesReceived += end - start;
-    this.messages?.requests.feed(buffer, start, end);
+    this.messages?.requests.push(buffer, start, end);
     for (const mirror of this.#mirrors) mirror.write(buffer, start, end);
     const isConnected = this.#attempts?.isConnected === true;
     if (this.#attempts?.writeBody(buffer, start, end) === false) this.#down.pauseReading();
@@ -272,8 +274,9 @@ export class HttpStream implements StreamTimersOwner {
     const retry = policy === undefined ? undefined : createRetryState(policy, state);
     rewriteRequest(this, action);
     applyRequestMutations(this);
-    if (action.timeoutMs > 0 && !this.context.suppressEnvoyHeaders)
-      state.headers.setOwn("x-envoy-expected-rq-timeout-ms", String(action.timeoutMs));
+    this.#timeoutMs = routeTimeout(action, state.headers);
+    if (this.#timeoutMs > 0 && !this.context.suppressEnvoyHeaders)
+      state.headers.setOwn("x-envoy-expected-rq-timeout-ms", String(this.#timeoutMs));
     this.context.telemetry?.onUpstreamRequest(this);
     if (action.mirrors.length > 0) this.#mirrors = startMirrors(this, action);
     this.#attempts = new Attempts(this, this.#down, action, cluster, retry, this.#body);
@@ -285,8 +288,7 @@ export class HttpStream implements StreamTimersOwner {
   #armTimeouts(now: number): void {
     this.#timers.cancelRoute();
     if (this.isDone || this.isTunnel || this.#attempts === undefined || this.route?.action.kind !== "route") return;
-    const { timeoutMs } = this.route.action;
-    if (timeoutMs > 0) this.#timers.armRoute(timeoutMs, now);
+    if (this.#timeoutMs > 0) this.#timers.armRoute(this.#timeoutMs, now);
     if (!this.hasResponded) this.#attempts.armPerTry();
   }
 
