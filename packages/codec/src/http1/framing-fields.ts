@@ -11,6 +11,7 @@ const EXPECT = bytesOf("expect");
 const UPGRADE = bytesOf("upgrade");
 const CONNECTION = bytesOf("connection");
 const CONTENT_LENGTH = bytesOf("content-length");
+const PROXY_CONNECTION = bytesOf("proxy-connection");
 const TRANSFER_ENCODING = bytesOf("transfer-encoding");
 const ZERO = 0x30;
 const MAX_CODINGS = 8;
@@ -24,6 +25,8 @@ export class FramingFields {
   hasExpect = false;
   hasUpgrade = false;
   connection = "";
+  /** The old way to say `connection: close` to a proxy, which Envoy honours. */
+  closesByProxyConnection = false;
 
   clear(): void {
     this.contentLength = -1;
@@ -32,6 +35,7 @@ export class FramingFields {
     this.hasExpect = false;
     this.hasUpgrade = false;
     this.connection = "";
+    this.closesByProxyConnection = false;
   }
 
   /** Takes note of one field; returns what it breaks. */
@@ -60,6 +64,10 @@ export class FramingFields {
         return undefined;
       case CONTENT_LENGTH.length:
         return isName(buffer, name, CONTENT_LENGTH) ? this.readLength(buffer, valueStart, valueEnd) : undefined;
+      case PROXY_CONNECTION.length:
+        if (isName(buffer, name, PROXY_CONNECTION))
+          this.closesByProxyConnection = latin1(buffer, valueStart, valueEnd).toLowerCase() === "close";
+        return undefined;
       case TRANSFER_ENCODING.length:
         return isName(buffer, name, TRANSFER_ENCODING) ? this.readCodings(buffer, valueStart, valueEnd) : undefined;
       default:

@@ -12,7 +12,6 @@ import {
   type ResponseHead,
   type ResponseReader,
 } from "@argyle/codec";
-import { errnoOf } from "@argyle/core";
 import { type TimerOwner, WheelEntry } from "../io/timer-wheel.ts";
 import type { Transport, TransportHandler } from "../io/transport.ts";
 import type { ResetReason } from "../local-reply.ts";
@@ -38,6 +37,8 @@ export interface ConnectionOwner {
 }
 
 const SMALL_BODY = 16 * 1024;
+/** Envoy is more patient with responses than with requests. */
+const READER_OPTIONS = { ...ENVOY_READER_OPTIONS, maxHeadBytes: 80 * 1024 };
 
 export class UpstreamConnection implements TransportHandler, TimerOwner {
   readonly transport: Transport;
@@ -54,7 +55,6 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
   #out = "";
   #isRequestDone = true;
   #isReusable = true;
-  #sawHead = false;
   #isTunnel = false;
   #needsDrain = false;
 
@@ -70,7 +70,7 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
     this.peerPrincipal = peerPrincipal;
     this.#owner = owner;
     this.#stats = stats;
-    this.#reader = createResponseReader(ENVOY_READER_OPTIONS);
+    this.#reader = createResponseReader(READER_OPTIONS);
     this.#writer = createHttp1Writer();
     this.idleTimer = new WheelEntry(this);
     transport.start(this);
@@ -85,7 +85,6 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
     this.#stream = stream;
     this.requests += 1;
     this.#isRequestDone = false;
-    this.#sawHead = false;
     this.#reader.nextMessage(head);
     this.#out += this.#writer.head(head);
   }
@@ -171,15 +170,18 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
     this.#stream?.onUpstreamWritable();
   }
 
-  onClosed(error: Error | undefined): void {
+  onClosed(_error: Error | undefined): void {
     if (this.isClosed) return;
     this.isClosed = true;
     const stream = this.#stream;
     this.#stream = undefined;
     this.#owner.onConnectionClosed(this, true);
     if (stream === undefined) return;
-    const isReset = error !== undefined && errnoOf(error) === "ECONNRESET";
-    stream.onUpstreamReset({ kind: isReset && this.#sawHead ? "remote-reset" : "termination" });
+    stream.onUpstreamReset(
+      this.#reader.isMidMessage && !this.#isTunnel
+        ? { kind: "protocol-error", detail: "the connection ended within a message" }
+        : { kind: "termination" },
+    );
   }
 
   #send(data: string | Buffer): boolean {
@@ -201,7 +203,6 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
           stream.onUpstreamPause();
           return;
         case "head":
-          this.#sawHead = true;
           if (!event.head.keepAlive) this.#isReusable = false;
           this.#isTunnel = event.head.framing === "tunnel";
           stream.onUpstreamHead(event.head);
@@ -223,11 +224,7 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
           this.#fail({ kind: "termination" });
           return;
         case "error":
-          this.#fail(
-            event.error.code === "cut-message"
-              ? { kind: "termination" }
-              : { kind: "protocol-error", detail: event.error.message },
-          );
+          this.#fail({ kind: "protocol-error", detail: event.error.message });
           return;
       }
     }
