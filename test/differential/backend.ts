@@ -18,7 +18,9 @@ export interface Backend {
 }
 
 export async function startBackend(name: string): Promise<Backend> {
-  const usual: Answer = { pieces: [`HTTP/1.1 200 OK\r\ncontent-length: ${name.length}\r\nx-backend: ${name}\r\n\r\n${name}`] };
+  const usual: Answer = {
+    pieces: [`HTTP/1.1 200 OK\r\ncontent-length: ${name.length}\r\nx-backend: ${name}\r\n\r\n${name}`],
+  };
   const sockets = new Set<Socket>();
   let answers: readonly Answer[] = [usual];
   let answered = 0;
@@ -26,11 +28,11 @@ export async function startBackend(name: string): Promise<Backend> {
   let lastActivity = 0;
   const next = () => answers[Math.min(answered, answers.length - 1)] ?? usual;
   const give = (socket: Socket) => {
-    const { pieces, then } = next();
+    const { pieces, closing } = next();
     answered += 1;
     for (const piece of pieces) socket.write(piece, "latin1");
-    if (then === "end") socket.end();
-    else if (then === "reset") socket.resetAndDestroy();
+    if (closing === "end") socket.end();
+    else if (closing === "reset") socket.resetAndDestroy();
   };
   const server: Server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);

@@ -21,6 +21,10 @@ const slashes = (action: string) => ({
 const internal = { internal_address_config: { cidr_ranges: [{ address_prefix: "127.0.0.0", prefix_len: 8 }] } };
 
 /** Connection manager options by listener. `main` is a sidecar's outbound listener as Istio has it. */
+interface Hcm {
+  readonly http_protocol_options?: object;
+}
+
 const HCM: Readonly<Record<string, object>> = {
   main: {},
   edge: { use_remote_address: true },
@@ -40,6 +44,7 @@ const HCM: Readonly<Record<string, object>> = {
   timers: {
     stream_idle_timeout: "0.15s",
     request_headers_timeout: "0.1s",
+    drain_timeout: "0.1s",
     common_http_protocol_options: { idle_timeout: "0.3s" },
   },
   request: { request_timeout: "0.1s" },
@@ -58,7 +63,9 @@ export function differentialBootstrap(lanes: readonly Lane[], closedPort: number
     node: { id: "differential", cluster: "differential" },
     static_resources: {
       listeners: lanes.flatMap((lane, index) =>
-        LISTENERS.map((name) => listener(`${name}-${index}`, lane.listeners[name] ?? 0, connectionManager(name, index, lane))),
+        LISTENERS.map((name) =>
+          listener(`${name}-${index}`, lane.listeners[name] ?? 0, connectionManager(name, index, lane)),
+        ),
       ),
       clusters: lanes.flatMap((lane, index) => [
         ...BACKENDS.map((name) => cluster(`${name}-${index}`, [lane.backends[name]])),
@@ -91,7 +98,9 @@ function connectionManager(name: string, index: number, lane: Lane): object {
         },
       },
     ],
+    // Trailers always pass ours; Envoy is asked to.
     ...HCM[name],
+    http_protocol_options: { enable_trailers: true, ...(HCM[name] as Hcm | undefined)?.http_protocol_options },
   };
 }
 
@@ -120,6 +129,12 @@ function cluster(name: string, ports: readonly number[]): object {
     name,
     type: "STATIC",
     connect_timeout: "1s",
+    typed_extension_protocol_options: {
+      "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+        "@type": `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`,
+        explicit_http_config: { http_protocol_options: { enable_trailers: true } },
+      },
+    },
     load_assignment: {
       cluster_name: name,
       endpoints: [{ lb_endpoints: ports.map((port) => ({ endpoint: { address: socketAddress(port) } })) }],

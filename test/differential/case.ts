@@ -18,7 +18,7 @@ export interface Answer {
   readonly pieces: readonly string[];
   /** `request` (default): when the request was read whole. `head`: when its head was. `connection`: before anything came. */
   readonly when?: "request" | "head" | "connection";
-  readonly then?: "keep" | "end" | "reset";
+  readonly closing?: "keep" | "end" | "reset";
 }
 
 /** `name`s made unique by their group: what a report and the recorded expectations call a case. */
@@ -34,6 +34,6 @@ export function post(path: string, headers: readonly string[], body: string): st
   return [`POST ${path} HTTP/1.1`, "Host: shop", ...headers, "", body].join("\r\n");
 }
 
-export function answer(head: readonly string[], body = "", then: Answer["then"] = "keep"): Answer {
-  return { pieces: [[...head, "", body].join("\r\n")], then };
+export function answer(head: readonly string[], body = "", closing: Answer["closing"] = "keep"): Answer {
+  return { pieces: [[...head, "", body].join("\r\n")], closing };
 }

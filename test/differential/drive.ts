@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Backend } from "./backend.ts";
+import type { Backend } from "./backend.ts";
 import { BACKENDS, type BackendName, type Lane } from "./bootstrap.ts";
 import type { Case } from "./case.ts";
 import { type Message, parseMessages } from "./messages.ts";
@@ -15,7 +15,9 @@ export interface LaneUnderTest {
 
 export interface Outcome {
   readonly responses: readonly Message[];
+  /** A proxy that said `connection: close` may wait for the client, or not. */
   readonly connection: "kept" | "closed";
+  /** What each backend got, whatever connections it came on. */
   readonly upstream: readonly { readonly backend: string; readonly requests: readonly Message[] }[];
   /** Status, response flags and response code details of each request. */
   readonly log: readonly string[];
@@ -23,8 +25,9 @@ export interface Outcome {
 
 const QUIET_MS = 70;
 const LONGEST_MS = 8000;
-/** Envoy writes its access log in a thread of its own. */
-const SETTLE_MS = 30;
+const SETTLE_MS = 25;
+/** Both gather their access log before they write it: ours for 100 ms. */
+const LOG_MS = 140;
 
 export async function drive(one: Case, under: LaneUnderTest, patience = 1): Promise<Outcome> {
   const { lane, backends } = under;
@@ -36,16 +39,16 @@ export async function drive(one: Case, under: LaneUnderTest, patience = 1): Prom
   for (const name of BACKENDS) backends[name].cut();
   await sleep(SETTLE_MS * patience);
   const isHead = one.send.some((piece) => typeof piece === "string" && piece.startsWith("HEAD "));
+  const responses = parseMessages(client.received, "response", isHead).map(withoutVolatile);
+  const isClosing = client.isClosed || responses.at(-1)?.fields.includes("connection: close") === true;
   return {
-    responses: parseMessages(client.received, "response", isHead).map(withoutVolatile),
-    connection: client.isClosed ? "closed" : "kept",
-    upstream: BACKENDS.flatMap((name) =>
-      backends[name].received.map((text) => ({
-        backend: name,
-        requests: parseMessages(text, "request").map(withoutVolatile),
-      })),
-    ),
-    log: logSince(lane.accessLog, logStart),
+    responses,
+    connection: isClosing ? "closed" : "kept",
+    upstream: BACKENDS.flatMap((name) => {
+      const requests = backends[name].received.flatMap((text) => parseMessages(text, "request").map(withoutVolatile));
+      return requests.length === 0 ? [] : [{ backend: name, requests }];
+    }),
+    log: await untilLogged(lane.accessLog, logStart, Math.max(1, responses.filter(isFinal).length), patience),
   };
 }
 
@@ -101,6 +104,8 @@ function withoutVolatile(message: Message): Message {
       const value = field.slice(colon + 2);
       if (name === "date" && / GMT$/.test(value)) return "date: <date>";
       if (name === "x-request-id" && UUID.test(value)) return "x-request-id: <uuid>";
+      if (name === "x-envoy-expected-rq-timeout-ms" && /^(149\d\d|15000)$/.test(value))
+        return `${name}: <15000 less what was spent>`;
       if (name === "x-envoy-upstream-service-time" && /^\d+$/.test(value)) return `${name}: <ms>`;
       return field;
     });
@@ -109,6 +114,19 @@ function withoutVolatile(message: Message): Message {
 
 function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function isFinal({ start }: Message): boolean {
+  return !/^HTTP\/1\.\d 1(?!01)/.test(start);
+}
+
+async function untilLogged(path: string, start: number, lines: number, patience: number): Promise<readonly string[]> {
+  const end = performance.now() + LOG_MS * patience;
+  for (;;) {
+    const log = logSince(path, start);
+    if (log.length >= lines || performance.now() > end) return log;
+    await sleep(10);
+  }
 }
 
 function logSince(path: string, start: number): readonly string[] {

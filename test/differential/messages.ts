@@ -38,7 +38,11 @@ function takeBody(text: string, start: string, lines: readonly string[], kind: s
   const rest = { length: text.length, message: { body: text, framing: "rest", trailers: [] } } as const;
   if (status === 101 || start.startsWith("CONNECT ")) return rest;
   if (isHead || (status >= 100 && status < 200) || status === 204 || status === 304) return none;
-  const value = (name: string) => lines.find((line) => line.toLowerCase().startsWith(`${name}:`))?.slice(name.length + 1).trim();
+  const value = (name: string) =>
+    lines
+      .find((line) => line.toLowerCase().startsWith(`${name}:`))
+      ?.slice(name.length + 1)
+      .trim();
   if (value("transfer-encoding")?.toLowerCase() === "chunked") return takeChunks(text);
   const length = value("content-length");
   if (length !== undefined) {

@@ -44,19 +44,29 @@ export async function startUnderTest(
 ): Promise<ProxyUnderTest> {
   const dir = mkdtempSync(join(tmpdir(), "ag-diff-"));
   const lanes: LaneUnderTest[] = [];
+  // All at once: a port that was given back may be given out again.
+  const [closedPort = 1, ...ports] = await freePorts(1 + laneCount * LISTENERS.length);
   for (let index = 0; index < laneCount; index++) {
     const [a, b, c] = await Promise.all([startBackend("a"), startBackend("b"), startBackend("c")]);
-    const ports = await freePorts(LISTENERS.length);
     const lane: Lane = {
-      listeners: Object.fromEntries(LISTENERS.map((listener, i) => [listener, ports[i] ?? 0])),
+      listeners: Object.fromEntries(
+        LISTENERS.map((listener, i) => [listener, ports[index * LISTENERS.length + i] ?? 0]),
+      ),
       backends: { a: a.port, b: b.port, c: c.port },
       accessLog: join(dir, `access-${index}.log`),
     };
     lanes.push({ lane, index, backends: { a, b, c } });
   }
-  const [closedPort = 1] = await freePorts(1);
   const config = join(dir, "bootstrap.json");
-  writeFileSync(config, JSON.stringify(differentialBootstrap(lanes.map(({ lane }) => lane), closedPort)));
+  writeFileSync(
+    config,
+    JSON.stringify(
+      differentialBootstrap(
+        lanes.map(({ lane }) => lane),
+        closedPort,
+      ),
+    ),
+  );
   const [program = "", ...args] = command(config);
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
@@ -90,7 +100,6 @@ export async function startUnderTest(
   };
   for (let i = 0; i < 400; i++) {
     if (exit !== undefined) break;
-    const ports = lanes.flatMap(({ lane }) => Object.values(lane.listeners));
     if ((await Promise.all(ports.map(isListening))).every(Boolean)) return under;
     await sleep(50);
   }
@@ -99,21 +108,20 @@ export async function startUnderTest(
   throw new Error(reason);
 }
 
+/** Below the ports that the system gives out by itself, so that no connection of somebody else takes one before the proxy does. */
 async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise<typeof server>((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
-    }),
-  );
-  return Promise.all(
-    servers.map((server) => {
-      const address = server.address();
-      return new Promise<number>((resolve) =>
-        server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0)),
-      );
-    }),
-  );
+  const ports: number[] = [];
+  let port = 20_000 + Math.floor(Math.random() * 9000);
+  for (; ports.length < count; port++) if (await isFree(port)) ports.push(port);
+  return ports;
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }
 
 function isListening(port: number): Promise<boolean> {

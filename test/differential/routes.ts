@@ -160,7 +160,10 @@ const BEHAVIOURS: readonly object[] = [
   { match: { prefix: "/t/zero" }, route: to("a", { timeout: "0s" }) },
   { match: { prefix: "/retry/5xx" }, route: to("a", retry("5xx")) },
   { match: { prefix: "/retry/gateway" }, route: to("a", retry("gateway-error")) },
-  { match: { prefix: "/retry/codes" }, route: to("a", retry("retriable-status-codes", { retriable_status_codes: [418] })) },
+  {
+    match: { prefix: "/retry/codes" },
+    route: to("a", retry("retriable-status-codes", { retriable_status_codes: [418] })),
+  },
   { match: { prefix: "/retry/4xx" }, route: to("a", retry("retriable-4xx")) },
   { match: { prefix: "/retry/reset" }, route: to("a", retry("reset")) },
   { match: { prefix: "/retry/connect" }, route: to("closed", retry("connect-failure")) },
@@ -221,12 +224,19 @@ const BEHAVIOURS: readonly object[] = [
   { match: { prefix: "/nocluster" }, route: to("missing") },
   { match: { prefix: "/empty" }, route: to("empty") },
   { match: { prefix: "/closed" }, route: to("closed") },
-  { match: { connect_matcher: {} }, route: to("c", { upgrade_configs: [{ upgrade_type: "CONNECT", connect_config: {} }] }) },
+  { match: { connect_matcher: {} }, route: to("c", { upgrade_configs: [{ upgrade_type: "CONNECT" }] }) },
 ];
 
 /** Hosts: exact, suffix and prefix wildcards, one that wants TLS, one that counts attempts, one with a single route, and the rest. */
 export function routeTable(extra: readonly object[] = []): object {
-  const shop = [...extra, ...MATCHES, ...REDIRECTS, ...REWRITES, ...BEHAVIOURS, { match: { prefix: "/" }, route: to("a") }];
+  const shop = [
+    ...extra,
+    ...MATCHES,
+    ...REDIRECTS,
+    ...REWRITES,
+    ...BEHAVIOURS,
+    { match: { prefix: "/" }, route: to("a") },
+  ];
   return {
     name: "routes",
     validate_clusters: false,
@@ -236,7 +246,12 @@ export function routeTable(extra: readonly object[] = []): object {
       { name: "longer", domains: ["*.b.shop.example"], routes: [{ match: { prefix: "/" }, route: to("c") }] },
       { name: "secret", domains: ["secret.com"], routes: [{ match: { prefix: "/" }, route: to("b") }] },
       { name: "secure", domains: ["secure"], require_tls: "ALL", routes: [{ match: { prefix: "/" }, route: to("a") }] },
-      { name: "outside", domains: ["outside"], require_tls: "EXTERNAL_ONLY", routes: [{ match: { prefix: "/" }, route: to("a") }] },
+      {
+        name: "outside",
+        domains: ["outside"],
+        require_tls: "EXTERNAL_ONLY",
+        routes: [{ match: { prefix: "/" }, route: to("a") }],
+      },
       { name: "one", domains: ["one"], routes: [{ match: { path: "/only" }, route: to("a") }] },
       {
         name: "attempts",
@@ -255,18 +270,13 @@ export function routeTable(extra: readonly object[] = []): object {
       },
       {
         name: "connect",
-        domains: ["up.example:443"],
+        domains: ["up.example:443", "chain.example:443"],
         routes: [
           {
             match: { connect_matcher: {} },
-            route: to("c", { upgrade_configs: [{ upgrade_type: "CONNECT", connect_config: {} }] }),
+            route: to("c", { upgrade_configs: [{ upgrade_type: "CONNECT" }] }),
           },
         ],
-      },
-      {
-        name: "connect-http",
-        domains: ["chain.example:443"],
-        routes: [{ match: { connect_matcher: {} }, route: to("c", { upgrade_configs: [{ upgrade_type: "CONNECT" }] }) }],
       },
       { name: "any", domains: ["*"], routes: [{ match: { prefix: "/" }, route: to("c") }] },
     ],

@@ -1,7 +1,7 @@
 /** Plays all cases through both proxies and tells where they differ. */
 import type { Case } from "./case.ts";
-import { drive, type Outcome } from "./drive.ts";
 import { type Difference, differences } from "./differences.ts";
+import { drive, type Outcome } from "./drive.ts";
 import type { ProxyUnderTest } from "./proxies.ts";
 
 export interface Comparison {

@@ -142,7 +142,10 @@ const trusted: readonly (readonly string[])[] = [
 const edges = ["main", "edge", "edge1", "edge2", "inside", "trusting"] as const;
 
 export const HEADER_CASES: readonly Case[] = [
-  ...group("field", broken.map(([name, line]) => ({ name, send: [get("/", [line, "x-last: 1"])] }))),
+  ...group(
+    "field",
+    broken.map(([name, line]) => ({ name, send: [get("/", [line, "x-last: 1"])] })),
+  ),
   ...group("field", [
     { name: "leading blank on the very first", send: ["GET / HTTP/1.1\r\n X-A: 1\r\nHost: shop\r\n\r\n"] },
     { name: "bare LF everywhere", send: ["GET / HTTP/1.1\nHost: shop\n\n"] },
@@ -151,23 +154,73 @@ export const HEADER_CASES: readonly Case[] = [
     { name: "bare CR at the end", send: ["GET / HTTP/1.1\r\nHost: shop\r\n\r"] },
     { name: "underscore dropped", listener: "drop_underscore", send: [get("/", ["x_a: 1", "x-b: 2"])] },
     { name: "underscore refused", listener: "reject_underscore", send: [get("/", ["x_a: 1"])] },
-    { name: "hundred", send: [get("/", Array.from({ length: 99 }, (_, i) => `x-${i}: 1`))] },
-    { name: "hundred and one", send: [get("/", Array.from({ length: 100 }, (_, i) => `x-${i}: 1`))] },
-    { name: "limit of ten kept", listener: "limits", send: [get("/", Array.from({ length: 9 }, (_, i) => `x-${i}: 1`))] },
-    { name: "limit of ten broken", listener: "limits", send: [get("/", Array.from({ length: 10 }, (_, i) => `x-${i}: 1`))] },
+    {
+      name: "hundred",
+      send: [
+        get(
+          "/",
+          Array.from({ length: 99 }, (_, i) => `x-${i}: 1`),
+        ),
+      ],
+    },
+    {
+      name: "hundred and one",
+      send: [
+        get(
+          "/",
+          Array.from({ length: 100 }, (_, i) => `x-${i}: 1`),
+        ),
+      ],
+    },
+    {
+      name: "limit of ten kept",
+      listener: "limits",
+      send: [
+        get(
+          "/",
+          Array.from({ length: 9 }, (_, i) => `x-${i}: 1`),
+        ),
+      ],
+    },
+    {
+      name: "limit of ten broken",
+      listener: "limits",
+      send: [
+        get(
+          "/",
+          Array.from({ length: 10 }, (_, i) => `x-${i}: 1`),
+        ),
+      ],
+    },
     { name: "3 kB of 4", listener: "limits", send: [get("/", [`x-a: ${"v".repeat(3000)}`])] },
     { name: "5 kB of 4", listener: "limits", send: [get("/", [`x-a: ${"v".repeat(5000)}`])] },
     { name: "target of 5 kB of 4", listener: "limits", send: [get(`/${"v".repeat(5000)}`)] },
     { name: "name of 5 kB of 4", listener: "limits", send: [get("/", [`x-${"v".repeat(5000)}: 1`])] },
     { name: "59 kB of 60", send: [get("/", [`x-a: ${"v".repeat(59_000)}`])] },
     { name: "70 kB of 60", send: [get("/", [`x-a: ${"v".repeat(70_000)}`])] },
-    { name: "trailers of 5 kB of 4", listener: "limits", send: [post("/", ["transfer-encoding: chunked"], `0\r\nx-t: ${"v".repeat(5000)}\r\n\r\n`)] },
+    {
+      name: "trailers of 5 kB of 4",
+      listener: "limits",
+      send: [post("/", ["transfer-encoding: chunked"], `0\r\nx-t: ${"v".repeat(5000)}\r\n\r\n`)],
+    },
   ]),
-  ...group("host field", hosts.map(([name, head]) => ({ name, send: [head] }))),
-  ...group("hop by hop", hopByHop.map((headers) => ({ name: headers.join(" | "), send: [get("/", headers)] }))),
+  ...group(
+    "host field",
+    hosts.map(([name, head]) => ({ name, send: [head] })),
+  ),
+  ...group(
+    "hop by hop",
+    hopByHop.map((headers) => ({ name: headers.join(" | "), send: [get("/", headers)] })),
+  ),
   ...group("hop by hop", [
-    { name: "nominated content-length", send: [post("/", ["connection: content-length", "content-length: 5"], "hello")] },
-    { name: "nominated transfer-encoding", send: [post("/", ["connection: transfer-encoding", "transfer-encoding: chunked"], "0\r\n\r\n")] },
+    {
+      name: "nominated content-length",
+      send: [post("/", ["connection: content-length", "content-length: 5"], "hello")],
+    },
+    {
+      name: "nominated transfer-encoding",
+      send: [post("/", ["connection: transfer-encoding", "transfer-encoding: chunked"], "0\r\n\r\n")],
+    },
   ]),
   ...edges.flatMap((listener) =>
     group(

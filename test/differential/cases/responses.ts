@@ -2,7 +2,7 @@
 import { type Answer, answer, type Case, get, group, post } from "../case.ts";
 
 const OK = "HTTP/1.1 200 OK";
-const raw = (text: string, then: Answer["then"] = "keep"): readonly Answer[] => [{ pieces: [text], then }];
+const raw = (text: string, closing: Answer["closing"] = "keep"): readonly Answer[] => [{ pieces: [text], closing }];
 
 const wellFormed: readonly (readonly [name: string, answers: readonly Answer[]])[] = [
   ["length", [answer([OK, "content-length: 2"], "ok")]],
@@ -25,7 +25,10 @@ const wellFormed: readonly (readonly [name: string, answers: readonly Answer[]])
   ["100 then 200", raw(`HTTP/1.1 100 Continue\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`)],
   ["103 then 200", raw(`HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`)],
   ["102 then 200", raw(`HTTP/1.1 102 Processing\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`)],
-  ["103 twice then 200", raw(`HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`)],
+  [
+    "103 twice then 200",
+    raw(`HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`),
+  ],
   ["199 then 200", raw(`HTTP/1.1 199 X\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`)],
   ["103 with length", raw(`HTTP/1.1 103 Early Hints\r\ncontent-length: 3\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`)],
   ["101 that nobody wanted", raw("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nbytes")],
@@ -37,8 +40,36 @@ const wellFormed: readonly (readonly [name: string, answers: readonly Answer[]])
   ["no reason", [answer(["HTTP/1.1 200 ", "content-length: 0"])]],
   ["no blank after the status", [answer(["HTTP/1.1 200", "content-length: 0"])]],
   ["odd reason", [answer(["HTTP/1.1 200 Fine \xe9", "content-length: 0"])]],
-  ["hop-by-hop fields", [answer([OK, "connection: x-a, keep-alive", "x-a: 1", "keep-alive: timeout=5", "te: x", "proxy-connection: x", "trailer: y", "upgrade: z", "content-length: 0"])]],
-  ["trusted fields", [answer([OK, "x-envoy-upstream-service-time: 999", "x-envoy-attempt-count: 7", "x-envoy-immediate-health-check-fail: 1", "x-envoy-degraded: 1", "x-request-id: up", "content-length: 0"])]],
+  [
+    "hop-by-hop fields",
+    [
+      answer([
+        OK,
+        "connection: x-a, keep-alive",
+        "x-a: 1",
+        "keep-alive: timeout=5",
+        "te: x",
+        "proxy-connection: x",
+        "trailer: y",
+        "upgrade: z",
+        "content-length: 0",
+      ]),
+    ],
+  ],
+  [
+    "trusted fields",
+    [
+      answer([
+        OK,
+        "x-envoy-upstream-service-time: 999",
+        "x-envoy-attempt-count: 7",
+        "x-envoy-immediate-health-check-fail: 1",
+        "x-envoy-degraded: 1",
+        "x-request-id: up",
+        "content-length: 0",
+      ]),
+    ],
+  ],
   ["overloaded field", [answer(["HTTP/1.1 503 Service Unavailable", "x-envoy-overloaded: true", "content-length: 0"])]],
   ["date and server", [answer([OK, "date: Thu, 01 Jan 1970 00:00:00 GMT", "server: theirs", "content-length: 0"])]],
   ["two set-cookie", [answer([OK, "set-cookie: a=1", "Set-Cookie: b=2", "content-length: 0"])]],
@@ -46,12 +77,15 @@ const wellFormed: readonly (readonly [name: string, answers: readonly Answer[]])
   ["bytes after the response", [answer([OK, "content-length: 2"], "ok extra")]],
   ["a second response", raw(`${OK}\r\ncontent-length: 0\r\n\r\n${OK}\r\ncontent-length: 4\r\n\r\nevil`)],
   ["before the request was read", [{ pieces: [`${OK}\r\ncontent-length: 5\r\n\r\nearly`], when: "head" }]],
-  ["early, with close", [{ pieces: [`${OK}\r\nconnection: close\r\ncontent-length: 5\r\n\r\nearly`], when: "head", then: "end" }]],
+  [
+    "early, with close",
+    [{ pieces: [`${OK}\r\nconnection: close\r\ncontent-length: 5\r\n\r\nearly`], when: "head", closing: "end" }],
+  ],
   ["on connect", [{ pieces: [`${OK}\r\ncontent-length: 5\r\n\r\nearly`], when: "connection" }]],
   ["in pieces", [{ pieces: ["HTTP/1.1 2", "00 OK\r\ncontent-le", "ngth: 4\r\n\r", "\nbo", "dy"] }]],
 ];
 
-const hostile: readonly (readonly [name: string, text: string, then?: Answer["then"]])[] = [
+const hostile: readonly (readonly [name: string, text: string, closing?: Answer["closing"]])[] = [
   ["nothing, then end", "", "end"],
   ["nothing, then reset", "", "reset"],
   ["cut head", "HTTP/1.1 200 OK\r\ncontent-", "end"],
@@ -105,16 +139,31 @@ const hostile: readonly (readonly [name: string, text: string, then?: Answer["th
   ["underscore in a name", `${OK}\r\nx_a: 1\r\ncontent-length: 0\r\n\r\n`],
   ["hundred and one fields", `${OK}\r\n${"x: 1\r\n".repeat(100)}content-length: 0\r\n\r\n`],
   ["70 kB of head", `${OK}\r\nx: ${"v".repeat(70_000)}\r\ncontent-length: 0\r\n\r\n`],
+  ["90 kB of head", `${OK}\r\nx: ${"v".repeat(90_000)}\r\ncontent-length: 0\r\n\r\n`],
   ["endless 100", "HTTP/1.1 100 Continue\r\n\r\n".repeat(50), "end"],
   ["trailer that frames", `${OK}\r\ntransfer-encoding: chunked\r\n\r\n0\r\ncontent-length: 5\r\n\r\n`],
   ["bad trailer", `${OK}\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx t: 1\r\n\r\n`],
 ];
 
+/** Broken after the head: Envoy waits a second (delayed_close_timeout) before it closes the client's connection. */
+const CUTS = /^(cut (body|chunk|before)|bad (chunk size|trailer)|trailer that frames|chunk data)/;
+const DELAYED_CLOSE_MS = 1500;
 const HEAD = "HEAD / HTTP/1.1\r\nHost: shop\r\n\r\n";
 
 export const RESPONSE_CASES: readonly Case[] = [
-  ...group("response", wellFormed.map(([name, answers]) => ({ name, send: [get("/")], answers }))),
-  ...group("hostile response", hostile.map(([name, text, then]) => ({ name, send: [get("/")], answers: raw(text, then ?? "keep") }))),
+  ...group(
+    "response",
+    wellFormed.map(([name, answers]) => ({ name, send: [get("/")], answers })),
+  ),
+  ...group(
+    "hostile response",
+    hostile.map(([name, text, closing]) => ({
+      name,
+      send: [get("/")],
+      answers: raw(text, closing ?? "keep"),
+      ...(CUTS.test(name) ? { quietMs: DELAYED_CLOSE_MS } : {}),
+    })),
+  ),
   ...group("response to HEAD", [
     { name: "length", send: [HEAD], answers: raw(`${OK}\r\ncontent-length: 5\r\n\r\n`) },
     { name: "chunked", send: [HEAD], answers: raw(`${OK}\r\ntransfer-encoding: chunked\r\n\r\n`) },
@@ -124,20 +173,68 @@ export const RESPONSE_CASES: readonly Case[] = [
     { name: "404 with length", send: [HEAD], answers: raw("HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\n\r\n") },
   ]),
   ...group("response to POST", [
-    { name: "early, request goes on", send: [post("/", ["content-length: 10"], "12345"), { after: "early" }, "67890"], answers: [{ pieces: [`${OK}\r\ncontent-length: 5\r\n\r\nearly`], when: "head" }] },
-    { name: "early, request never ends", send: [post("/", ["content-length: 10"], "12345")], answers: [{ pieces: [`${OK}\r\ncontent-length: 5\r\n\r\nearly`], when: "head" }] },
-    { name: "early 413 and end", send: [post("/", ["content-length: 10"], "12345")], answers: [{ pieces: ["HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\ncontent-length: 3\r\n\r\nbig"], when: "head", then: "end" }] },
-    { name: "reset while it is sent", send: [post("/", ["content-length: 10"], "12345")], answers: [{ pieces: [""], when: "head", then: "reset" }] },
+    {
+      name: "early, request goes on",
+      send: [post("/", ["content-length: 10"], "12345"), { after: "early" }, "67890"],
+      answers: [{ pieces: [`${OK}\r\ncontent-length: 5\r\n\r\nearly`], when: "head" }],
+    },
+    {
+      name: "early, request never ends",
+      send: [post("/", ["content-length: 10"], "12345")],
+      answers: [{ pieces: [`${OK}\r\ncontent-length: 5\r\n\r\nearly`], when: "head" }],
+    },
+    {
+      name: "early 413 and end",
+      send: [post("/", ["content-length: 10"], "12345")],
+      answers: [
+        {
+          pieces: ["HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\ncontent-length: 3\r\n\r\nbig"],
+          when: "head",
+          closing: "end",
+        },
+      ],
+    },
+    {
+      name: "reset while it is sent",
+      send: [post("/", ["content-length: 10"], "12345")],
+      answers: [{ pieces: [""], when: "head", closing: "reset" }],
+    },
   ]),
   ...group("response mutation", [
-    { name: "all", send: [get("/m/response")], answers: raw(`${OK}\r\nx-set: old\r\nx-append: first\r\nx-gone: 1\r\nserver: theirs\r\ncontent-length: 0\r\n\r\n`) },
+    {
+      name: "all",
+      send: [get("/m/response")],
+      answers: raw(
+        `${OK}\r\nx-set: old\r\nx-append: first\r\nx-gone: 1\r\nserver: theirs\r\ncontent-length: 0\r\n\r\n`,
+      ),
+    },
     { name: "of a local reply", send: [get("/m/response")], answers: raw("", "end") },
   ]),
   ...group("two requests", [
-    { name: "after a clean response", send: [get("/1"), { after: "ok" }, get("/2")], answers: raw(`${OK}\r\ncontent-length: 2\r\n\r\nok`) },
-    { name: "after connection: close", send: [get("/1"), { after: "ok" }, get("/2")], answers: raw(`${OK}\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok`, "end") },
-    { name: "after until-close", send: [get("/1"), { after: "ok" }, get("/2")], answers: raw(`${OK}\r\n\r\nok`, "end") },
-    { name: "after bytes too many", send: [get("/1"), { after: "ok" }, get("/2")], answers: raw(`${OK}\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil`) },
-    { name: "after proxy-connection: close", send: [get("/1"), { after: "ok" }, get("/2")], answers: raw(`${OK}\r\nproxy-connection: close\r\ncontent-length: 2\r\n\r\nok`) },
+    {
+      name: "after a clean response",
+      send: [get("/1"), { after: "ok" }, get("/2")],
+      answers: raw(`${OK}\r\ncontent-length: 2\r\n\r\nok`),
+    },
+    {
+      name: "after connection: close",
+      send: [get("/1"), { after: "ok" }, get("/2")],
+      answers: raw(`${OK}\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok`, "end"),
+    },
+    {
+      name: "after until-close",
+      send: [get("/1"), { after: "ok" }, get("/2")],
+      answers: raw(`${OK}\r\n\r\nok`, "end"),
+    },
+    {
+      name: "after bytes too many",
+      send: [get("/1"), { after: "ok" }, get("/2")],
+      answers: raw(`${OK}\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil`),
+    },
+    {
+      name: "after proxy-connection: close",
+      send: [get("/1"), { after: "ok" }, get("/2")],
+      answers: raw(`${OK}\r\nproxy-connection: close\r\ncontent-length: 2\r\n\r\nok`),
+    },
   ]),
 ];

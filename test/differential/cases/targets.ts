@@ -70,16 +70,48 @@ const lines: readonly (readonly [name: string, line: string])[] = [
   ["leading bare CR", "\rGET / HTTP/1.1"],
   ["leading NUL", "\0GET / HTTP/1.1"],
   ["junk", "\x16\x03\x01\x02\x00\x01\x00"],
-  ["HTTP/2 preface", "PRI * HTTP/2.0"],
   ["SMTP", "EHLO example.com"],
 ];
 
 const normalising = ["normal", "merged", "forward", "redirect", "reject"] as const;
 const spelled: readonly string[] = [
-  ...["//exact", "/./exact", "/a/../exact", "/a/b/../../exact", "/../exact", "/exact/.", "/exact/..", "/%2e/exact", "/a/%2E%2e/exact"],
-  ...["/%65xact", "/%45xact", "/a%2Fexact", "/%2fexact", "/a%5cexact", "/a\\exact", "/a\\..\\exact", "/exact%3F", "/exact%23", "/exact%00"],
-  ...["/%", "/%zz", "/a%2", "/%%32", "/exact%2525", "/a//b///c", "/a/..//exact", "/a%2f..%2fexact", "/exact?//a/../b", "/exact?x=%2f"],
+  ...[
+    "//exact",
+    "/./exact",
+    "/a/../exact",
+    "/a/b/../../exact",
+    "/../exact",
+    "/exact/.",
+    "/exact/..",
+    "/%2e/exact",
+    "/a/%2E%2e/exact",
+  ],
+  ...[
+    "/%65xact",
+    "/%45xact",
+    "/a%2Fexact",
+    "/%2fexact",
+    "/a%5cexact",
+    "/a\\exact",
+    "/a\\..\\exact",
+    "/exact%3F",
+    "/exact%23",
+    "/exact%00",
+  ],
+  ...[
+    "/%",
+    "/%zz",
+    "/a%2",
+    "/%%32",
+    "/exact%2525",
+    "/a//b///c",
+    "/a/..//exact",
+    "/a%2f..%2fexact",
+    "/exact?//a/../b",
+    "/exact?x=%2f",
+  ],
   ...["/exact;a=..", "/..;/exact", "/...", "/.exact", "/exact/...", "/%7Ex", "/%2d%5f", "/ex%2561ct"],
+  ...["/a/..;x/exact", "/a/.;x/exact", "/a/%2e%2e;/exact", "/a;/../exact", "/%%300", "/exact;/..", "/;../exact"],
 ];
 
 export const TARGET_CASES: readonly Case[] = [
