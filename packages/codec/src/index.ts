@@ -11,7 +11,7 @@ export {
 } from "./grpc/status.ts";
 export type { HeaderBlock } from "./headers/header-block.ts";
 export { createNameList, type NameList } from "./headers/header-names.ts";
-export { hasToken, removeHopByHop } from "./headers/hop-by-hop.ts";
+export { hasToken, removeConnectionFields, removeHopByHop } from "./headers/hop-by-hop.ts";
 export { createHeaderBlock } from "./headers/text-header-block.ts";
 export {
   type BodyEvent,

@@ -31,10 +31,12 @@ export const LOCAL_REPLY = {
   streamIdleTimeout: reply(408, "stream timeout", "SI", "stream_idle_timeout", true),
   requestTimeout: reply(408, "request timeout", undefined, "request_overall_timeout", true),
   headerTimeout: reply(408, "request header timeout", undefined, "request_header_timeout", true),
-  missingHost: reply(400, "", undefined, "missing_host_header"),
-  pathNormalization: reply(400, "", undefined, "path_normalization_failed"),
-  pathFragment: reply(400, "", undefined, "path_with_fragment"),
-  lowVersion: reply(426, "", undefined, "low_version", true),
+  missingHost: reply(400, "", undefined, "missing_host_header", true),
+  /** Also for a fragment in the path. */
+  pathNormalization: reply(400, "", undefined, "path_normalization_failed", true),
+  absolutePath: reply(404, "", undefined, "absolute_path_rejected"),
+  queryWithoutType: reply(400, "", undefined, "query_missing_content_type", true),
+  lowVersion: reply(426, "Upgrade Required", "DPE", "low_version", true),
   upgradeFailed: reply(403, "", undefined, "upgrade_failed"),
   retryBuffer: reply(
     507,
@@ -70,16 +72,29 @@ export function maxStreamDuration(isRequestComplete: boolean): LocalReply {
   };
 }
 
+/** The longest duration that a route allows its streams, as the connection manager says it. */
+export function routeMaxDuration(isRequestComplete: boolean): LocalReply {
+  return reply(isRequestComplete ? 504 : 408, "downstream duration timeout", undefined, "max_duration_timeout");
+}
+
 export function streamIdle(isRequestComplete: boolean): LocalReply {
-  return isRequestComplete ? { ...LOCAL_REPLY.streamIdleTimeout, status: 504 } : LOCAL_REPLY.streamIdleTimeout;
+  return isRequestComplete
+    ? { ...LOCAL_REPLY.streamIdleTimeout, status: 504, close: false }
+    : LOCAL_REPLY.streamIdleTimeout;
 }
 
 export function codecError(status: number, details: string): LocalReply {
   return reply(status, STATUS_BODY[status] ?? "Bad Request", "DPE", details, true);
 }
 
+/** A request that the codec could read but nobody should answer; closed, since the next one may not be what it seems. */
+export function badRequest(details: string): LocalReply {
+  return codecError(400, details);
+}
+
 const STATUS_BODY: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  426: "Upgrade Required",
   431: "Request Header Fields Too Large",
   501: "Not Implemented",
 };

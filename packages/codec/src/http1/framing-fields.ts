@@ -11,6 +11,7 @@ const EXPECT = bytesOf("expect");
 const UPGRADE = bytesOf("upgrade");
 const CONNECTION = bytesOf("connection");
 const CONTENT_LENGTH = bytesOf("content-length");
+const PROXY_CONNECTION = bytesOf("proxy-connection");
 const TRANSFER_ENCODING = bytesOf("transfer-encoding");
 const KEEP_ALIVE = bytesOf("keep-alive");
 const ZERO = 0x30;
@@ -25,6 +26,8 @@ export class FramingFields {
   hasExpect = false;
   hasUpgrade = false;
   connection = "";
+  /** The old way to say `connection: close` to a proxy, which Envoy honours. */
+  closesByProxyConnection = false;
 
   clear(): void {
     this.contentLength = -1;
@@ -33,6 +36,7 @@ export class FramingFields {
     this.hasExpect = false;
     this.hasUpgrade = false;
     this.connection = "";
+    this.closesByProxyConnection = false;
   }
 
   /** Takes note of one field; returns what it breaks. */
@@ -64,6 +68,10 @@ export class FramingFields {
         return undefined;
       case CONTENT_LENGTH.length:
         return isName(buffer, name, CONTENT_LENGTH) ? this.readLength(buffer, valueStart, valueEnd) : undefined;
+      case PROXY_CONNECTION.length:
+        if (isName(buffer, name, PROXY_CONNECTION))
+          this.closesByProxyConnection = latin1(buffer, valueStart, valueEnd).toLowerCase() === "close";
+        return undefined;
       case TRANSFER_ENCODING.length:
         return isName(buffer, name, TRANSFER_ENCODING) ? this.readCodings(buffer, valueStart, valueEnd) : undefined;
       default:

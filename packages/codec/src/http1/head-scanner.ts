@@ -37,6 +37,8 @@ const LAST_LF = 15;
 
 /** `HTTP/1.` */
 const VERSION_PREFIX = [0x48, 0x54, 0x54, 0x50, 0x2f, 0x31, 0x2e];
+/** Where its major version is. */
+const MAJOR_AT = 5;
 const ZERO = 0x30;
 
 export type StartLine = "request" | "response" | "none";
@@ -62,6 +64,8 @@ export class HeadScanner {
   private state = LINE_START;
   private isDone = false;
   private digits = 0;
+  /** A major version that is not ours: refused when it proves to be a version. */
+  private isOtherVersion = false;
   private nameStart = 0;
   private nameEnd = 0;
   private valueStart = 0;
@@ -79,6 +83,7 @@ export class HeadScanner {
     this.fields = [];
     this.digits = 0;
     this.status = 0;
+    this.isOtherVersion = false;
     this.framing.clear();
   }
 
@@ -140,12 +145,16 @@ export class HeadScanner {
             this.state = VERSION_DIGIT;
             break;
           }
-          if (byte !== VERSION_PREFIX[this.digits]) return this.fail("invalid-version");
+          if (byte !== VERSION_PREFIX[this.digits]) {
+            if (this.digits !== MAJOR_AT || byte < ZERO || byte > ZERO + 9) return this.fail("invalid-version");
+            this.isOtherVersion = true;
+          }
           this.digits += 1;
           if (this.digits === VERSION_PREFIX.length) this.state = VERSION_DIGIT;
           break;
         case VERSION_DIGIT:
-          if (byte !== ZERO && byte !== ZERO + 1) return this.fail("invalid-version");
+          if (byte < ZERO || byte > ZERO + 9) return this.fail("invalid-version");
+          if (this.isOtherVersion || byte > ZERO + 1) return this.fail("unsupported-version");
           this.minor = byte === ZERO ? 0 : 1;
           this.digits = 0;
           this.state = this.startLine === "request" ? REQUEST_LINE_CR : STATUS_SPACE;

@@ -45,6 +45,8 @@ export interface HcmConfig {
   readonly maxRequestsPerConnection: number;
   readonly drainTimeoutMs: number;
   readonly maxRequestHeadBytes: number;
+  readonly maxRequestHeaders: number;
+  readonly underscores: (typeof UNDERSCORES)[number];
   readonly proxy100Continue: boolean;
   readonly tracing: TracingConfig | undefined;
   /** istio.alpn: replaces the ALPN of the cluster's transport socket, by the protocol spoken upstream. */
@@ -60,6 +62,7 @@ export interface ClientCertForwarding {
   readonly cert: boolean;
 }
 
+const UNDERSCORES = ["ALLOW", "REJECT_REQUEST", "DROP_HEADER"] as const;
 const XFCC_MODES = ["SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"] as const;
 const CODECS = ["AUTO", "HTTP1", "HTTP2", "HTTP3"] as const;
 const SLASHES = {
@@ -140,6 +143,8 @@ export function compileHcm(fields: Fields): HcmConfig {
     maxRequestsPerConnection: protocol?.number("max_requests_per_connection", 0) ?? 0,
     drainTimeoutMs: fields.duration("drain_timeout", 5000),
     maxRequestHeadBytes,
+    maxRequestHeaders: protocol?.number("max_headers_count", 100) ?? 100,
+    underscores: protocol?.enumeration("headers_with_underscores_action", UNDERSCORES, "ALLOW") ?? "ALLOW",
     proxy100Continue: fields.boolean("proxy_100_continue"),
     tracing: tracing === undefined ? undefined : compileTracing(tracing),
     upstreamAlpn: filters.find((filter) => filter.kind === "alpn")?.offers,

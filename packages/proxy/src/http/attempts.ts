@@ -30,6 +30,7 @@ export class Attempts implements AttemptOwner {
   #tried: Host[] | undefined;
   #isBackingOff = false;
   #hash: bigint | undefined;
+  #hasInformed = false;
 
   constructor(
     stream: HttpStream,
@@ -79,6 +80,7 @@ export class Attempts implements AttemptOwner {
     stream.upstreamHost = host;
     if (stream.virtualHost?.includeRequestAttemptCount === true)
       state.headers.setOwn("x-envoy-attempt-count", String(state.upstreamRequestAttemptCount));
+    if (state.upstreamRequestAttemptCount > 1) this.#lowerExpectedTimeout();
     if (action.hostRewrite?.kind === "auto" && host.hostname !== "") state.headers.set("host", host.hostname);
     const attempt = new UpstreamRequest(this, this.#cluster, host, stream.lastActivity);
     this.#current = attempt;
@@ -86,9 +88,17 @@ export class Attempts implements AttemptOwner {
     attempt.start(this.#cluster.limits(action.isHighPriority));
   }
 
+  /** A later attempt has only what is left of the route's time. */
+  #lowerExpectedTimeout(): void {
+    const { state, timeouts, context } = this.#stream;
+    if (timeouts.perTryMs > 0 || timeouts.routeMs === 0 || context.suppressEnvoyHeaders) return;
+    const spent = context.clock.monotonic() - state.startedAt - (state.requestDurationMs ?? 0);
+    state.headers.set("x-envoy-expected-rq-timeout-ms", String(Math.max(1, Math.ceil(timeouts.routeMs - spent))));
+  }
+
   /** From the end of the request on. */
   armPerTry(): void {
-    const perTryMs = this.#retry?.policy.perTryTimeoutMs ?? 0;
+    const { perTryMs } = this.#stream.timeouts;
     if (perTryMs > 0) this.#current?.armPerTry(perTryMs);
   }
 
@@ -140,6 +150,7 @@ export class Attempts implements AttemptOwner {
       headers: state.headers,
       framing: head.framing,
       contentLength: head.contentLength,
+      wantsUpgrade: stream.wantsTunnel,
     });
     this.#body?.replay(connection);
     if (stream.isRequestDone) connection.endRequest(stream.trailers);
@@ -148,7 +159,11 @@ export class Attempts implements AttemptOwner {
     this.#down.resumeReading();
   }
 
+  /** Only 100 is passed on, and only where the listener asks for it; after any of them Envoy takes the response for begun. */
   onAttemptInformational(head: ResponseHead): void {
+    this.#hasInformed = true;
+    this.#body?.drop();
+    if (head.status !== 100 || !this.#stream.context.config.proxy100Continue) return;
     this.#down.sendInformational(head);
     this.#down.flush();
   }
@@ -257,7 +272,8 @@ export class Attempts implements AttemptOwner {
     const cluster = this.#cluster;
     const stream = this.#stream;
     const retry = this.#retry;
-    if (retry === undefined || stream.hasResponded || this.#body?.isRetained === false) return false;
+    if (retry === undefined || stream.hasResponded || this.#hasInformed || this.#body?.isRetained === false)
+      return false;
     if (retry.remaining <= 0) {
       stream.state.addFlag("URX");
       cluster.stats.rqRetryLimitExceeded.add(1);

@@ -66,7 +66,11 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
     this.#facts = facts;
     this.#transport = transport;
     this.#onClose = onClose;
-    this.#reader = createRequestReader({ ...ENVOY_READER_OPTIONS, maxHeadBytes: context.config.maxRequestHeadBytes });
+    this.#reader = createRequestReader({
+      ...ENVOY_READER_OPTIONS,
+      maxHeadBytes: context.config.maxRequestHeadBytes,
+      maxHeaders: context.config.maxRequestHeaders,
+    });
     this.#writer = createHttp1Writer();
     this.#idle = new WheelEntry(this);
     this.lastActivity = context.clock.monotonic();
@@ -108,8 +112,9 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
   }
 
   onClosed(_error: Error | undefined): void {
-    this.#stream?.onDownstreamReset("downstream_remote_disconnect");
+    // First: the end of the stream must not make us read, or answer, what is left of a cut request.
     this.#close();
+    this.#stream?.onDownstreamReset("downstream_remote_disconnect");
   }
 
   onTimer(): void {

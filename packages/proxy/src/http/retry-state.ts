@@ -34,9 +34,25 @@ interface RetryConditions {
 // hot: a policy lives as long as its route table, a request only looks its flags up.
 const ofPolicy = new WeakMap<RetryPolicy, RetryConditions>();
 
-export function createRetryState(policy: RetryPolicy, request: RequestView): RetryState | undefined {
+/** Of a request that asks for retries where its route says nothing. */
+const ASKED: RetryPolicy = {
+  on: new Set(),
+  numRetries: 1,
+  perTryTimeoutMs: 0,
+  perTryIdleTimeoutMs: 0,
+  statusCodes: new Set(),
+  retriableHeaders: [],
+  retriableRequestHeaders: [],
+  avoidsPreviousHosts: false,
+  hostSelectionAttempts: 1,
+  backoffMs: 25,
+  maxBackoffMs: 250,
+};
+
+export function createRetryState(own: RetryPolicy | undefined, request: RequestView): RetryState | undefined {
   const { headers } = request;
   const asked = wantedByRequest(headers);
+  const policy = own ?? ASKED;
   if (policy.on.size === 0 && asked === undefined) return undefined;
   for (const test of policy.retriableRequestHeaders) if (!test(request)) return undefined;
   let conditions = asked === undefined ? ofPolicy.get(policy) : undefined;

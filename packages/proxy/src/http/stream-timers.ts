@@ -33,7 +33,7 @@ export class StreamTimers implements TimerOwner {
   }
 
   armDuration(maxMs: number): void {
-    this.#duration = new WheelEntry(this);
+    this.#duration ??= new WheelEntry(this);
     this.#wheel.arm(this.#duration, maxMs);
   }
 

@@ -11,7 +11,7 @@ import {
   type OutgoingRequest,
   type ResponseReader,
 } from "@argyle/codec";
-import { type Clock, errnoOf } from "@argyle/core";
+import type { Clock } from "@argyle/core";
 import { type TimerOwner, WheelEntry } from "../io/timer-wheel.ts";
 import type { Transport, TransportHandler } from "../io/transport.ts";
 import type { ResetReason } from "../local-reply.ts";
@@ -25,6 +25,8 @@ export interface ConnectionOwner {
 }
 
 const SMALL_BODY = 16 * 1024;
+/** Envoy is more patient with responses than with requests. */
+const READER_OPTIONS = { ...ENVOY_READER_OPTIONS, maxHeadBytes: 80 * 1024 };
 
 export class UpstreamConnection implements UpstreamSide, TransportHandler, TimerOwner {
   readonly transport: Transport;
@@ -44,7 +46,6 @@ export class UpstreamConnection implements UpstreamSide, TransportHandler, Timer
   #out = "";
   #isRequestDone = true;
   #isReusable = true;
-  #sawHead = false;
   #isTunnel = false;
   #needsDrain = false;
 
@@ -62,7 +63,7 @@ export class UpstreamConnection implements UpstreamSide, TransportHandler, Timer
     this.#owner = owner;
     this.#stats = stats;
     this.#clock = clock;
-    this.#reader = createResponseReader(ENVOY_READER_OPTIONS);
+    this.#reader = createResponseReader(READER_OPTIONS);
     this.#writer = createHttp1Writer();
     this.idleTimer = new WheelEntry(this);
     transport.start(this);
@@ -77,7 +78,6 @@ export class UpstreamConnection implements UpstreamSide, TransportHandler, Timer
     this.#stream = stream;
     this.requests += 1;
     this.#isRequestDone = false;
-    this.#sawHead = false;
     this.#reader.nextMessage(head);
     this.#out += this.#writer.head(head);
   }
@@ -164,15 +164,18 @@ export class UpstreamConnection implements UpstreamSide, TransportHandler, Timer
     this.#stream?.onUpstreamWritable();
   }
 
-  onClosed(error: Error | undefined): void {
+  onClosed(_error: Error | undefined): void {
     if (this.isClosed) return;
     this.isClosed = true;
     const stream = this.#stream;
     this.#stream = undefined;
     this.#owner.onConnectionClosed(this, true);
     if (stream === undefined) return;
-    const isReset = error !== undefined && errnoOf(error) === "ECONNRESET";
-    stream.onUpstreamReset({ kind: isReset && this.#sawHead ? "remote-reset" : "termination" });
+    stream.onUpstreamReset(
+      this.#reader.isMidMessage && !this.#isTunnel
+        ? { kind: "protocol-error", detail: "the connection ended within a message" }
+        : { kind: "termination" },
+    );
   }
 
   #send(data: string | Buffer): boolean {
@@ -194,7 +197,6 @@ export class UpstreamConnection implements UpstreamSide, TransportHandler, Timer
           stream.onUpstreamPause();
           return;
         case "head":
-          this.#sawHead = true;
           if (!event.head.keepAlive) this.#isReusable = false;
           this.#isTunnel = event.head.framing === "tunnel";
           stream.onUpstreamHead(event.head);
@@ -216,11 +218,7 @@ export class UpstreamConnection implements UpstreamSide, TransportHandler, Timer
           this.#fail({ kind: "termination" });
           return;
         case "error":
-          this.#fail(
-            event.error.code === "cut-message"
-              ? { kind: "termination" }
-              : { kind: "protocol-error", detail: event.error.message },
-          );
+          this.#fail({ kind: "protocol-error", detail: event.error.message });
           return;
       }
     }

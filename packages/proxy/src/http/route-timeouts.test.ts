@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createHeaderBlock } from "@argyle/codec";
-import { routeTimeout } from "./route-timeout.ts";
+import { routeTimeouts } from "./route-timeouts.ts";
 
 const cases: readonly {
   readonly name: string;
@@ -34,8 +34,8 @@ for (const c of cases)
       timeoutMs: 15_000,
       maxGrpcTimeoutMs: c.max,
       grpcTimeoutOffsetMs: c.offset ?? 0,
-      retryPolicy: c.perTry === undefined ? undefined : ({ perTryTimeoutMs: c.perTry } as never),
     };
-    assert.equal(routeTimeout(action, headers), c.timeout);
+    const policy = c.perTry === undefined ? undefined : { perTryTimeoutMs: c.perTry };
+    assert.equal(routeTimeouts(action, policy, headers, false).routeMs, c.timeout);
     assert.equal(headers.get("grpc-timeout"), c.header);
   });
