@@ -33,6 +33,7 @@ const LENIENT_REQUESTS = [
   "chunks: (extension with blanks|blank after the size|bare LF after the data|data too long|bare LF in the last line|size of 2\\^63)",
   "chunks: trailer (that frames|transfer-encoding|folded)",
   "field: ((CR|LF) in the value|bare (LF|CR) line end|obs-fold.*|CR CR LF|bare LF (everywhere|at the end|after the request line))",
+  "length: length with a tab after",
   "host field: (two (equal|different)|absolute target and two)",
 ];
 const LENIENT_RESPONSES = [

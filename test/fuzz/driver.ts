@@ -1,6 +1,8 @@
 /** The loop: mutate, check, keep what fails. Inputs that pass and are new in kind join the corpus of the run. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { createRandom, mutate, type Random } from "./mutate.ts";
 import type { Cutter, Target } from "./target.ts";
 
@@ -29,8 +31,16 @@ export function createCutter(random: Random): Cutter {
   };
 }
 
-/** Bytes that one check may leave behind; what decoders keep of a broken input must not grow with the number of inputs. */
-const MAX_HEAP_GROWTH = 200 * 1024 * 1024;
+/** What is kept of inputs must not grow with their number. */
+const MAX_HEAP_GROWTH = 50 * 1024 * 1024;
+const RUNS_PER_READING = 100_000;
+
+/** Bytes in use after a full collection. */
+function heapInUse(): number {
+  setFlagsFromString("--expose-gc");
+  (runInNewContext("gc") as () => void)();
+  return process.memoryUsage().heapUsed;
+}
 
 export function fuzz(
   target: Target,
@@ -41,14 +51,14 @@ export function fuzz(
   const random = createRandom(seed);
   const cut = createCutter(random);
   const corpus = [...seeds, ...target.dictionary.map((word) => Buffer.from(word, "latin1"))];
-  const heapBefore = process.memoryUsage().heapUsed;
+  const heapBefore = heapInUse();
   let runs = 0;
   for (; !isOver(runs); runs++) {
     const base = corpus[random.below(corpus.length)] ?? Buffer.alloc(0);
     const input = mutate(base, corpus, target.dictionary, random);
     try {
       target.check(input, cut);
-      if (runs % 20_000 === 0 && process.memoryUsage().heapUsed - heapBefore > MAX_HEAP_GROWTH)
+      if (runs % RUNS_PER_READING === 1 && heapInUse() - heapBefore > MAX_HEAP_GROWTH)
         throw new Error("the heap grew without bound");
     } catch (error) {
       const broken = error instanceof Error ? error : new Error(String(error));

@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 interface NodeParser {
   initialize(type: number, resource: object): void;
   execute(buffer: Buffer): number | Error;
-  finish(): number | Error | undefined;
+  close(): void;
   [callback: number]: (...args: never[]) => unknown;
 }
 interface NodeParserClass {
@@ -31,7 +31,7 @@ const { HTTPParser } = common;
 
 export const NODE_METHODS: ReadonlySet<string> = new Set(common.methods);
 
-/** The messages up to the first error. `wantsNone`: nothing was read beyond the last whole message. */
+/** The messages up to the first error. */
 export function parseWithNode(
   bytes: Buffer,
   kind: "request" | "response",
@@ -66,5 +66,7 @@ export function parseWithNode(
     if (last !== undefined) last.isComplete = true;
   }) as (...args: never[]) => unknown;
   const result = parser.execute(Buffer.from(bytes));
+  // Nothing else frees it.
+  parser.close();
   return { messages, error: result instanceof Error ? ((result as NodeJS.ErrnoException).code ?? "error") : undefined };
 }

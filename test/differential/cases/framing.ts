@@ -11,6 +11,8 @@ const lengths: readonly (readonly [name: string, headers: readonly string[], bod
   ["length with blanks", ["content-length:   5  "], "hello"],
   ["length with plus", ["content-length: +5"], "hello"],
   ["length with minus", ["content-length: -5"], "hello"],
+  ["length with a tab before", ["content-length:\t5"], "hello"],
+  ["length with a tab after", ["content-length: 5\t"], "hello"],
   ["length in hex", ["content-length: 0x5"], "hello"],
   ["length with underscore", ["content-length: 1_0"], "hello"],
   ["length with a letter", ["content-length: 5a"], "hello"],

@@ -3,6 +3,7 @@
  * that makes it. Strict (RFC 9112 §6.1, §6.3): one Content-Length of digits only, never together with Transfer-Encoding, one Host.
  */
 import { hasToken } from "../headers/hop-by-hop.ts";
+import { SPACE, TAB } from "./chars.ts";
 import type { CodecErrorCode } from "./events.ts";
 import { latin1 } from "./latin1.ts";
 
@@ -99,6 +100,9 @@ export class FramingFields {
   private readLength(buffer: Buffer, start: number, end: number): CodecErrorCode | undefined {
     if (this.codings.length > 0) return "length-and-transfer-encoding";
     if (this.contentLength >= 0 || start === end) return "invalid-content-length";
+    // Allowed as white space, but not every parser drops it, and the line may go on as it came.
+    for (let at = end; buffer[at] === SPACE || buffer[at] === TAB; at += 1)
+      if (buffer[at] === TAB) return "invalid-content-length";
     let length = 0;
     for (let at = start; at < end; at += 1) {
       const digit = (buffer[at] ?? 0) - ZERO;

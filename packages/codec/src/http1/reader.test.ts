@@ -174,6 +174,8 @@ const refused: readonly Case[] = [
   error("a fragment right after the authority", "GET http://a#b HTTP/1.1\r\n\r\n", "invalid-target"),
   error("a scheme that is no word", "GET ht+tp://a/ HTTP/1.1\r\n\r\n", "invalid-target"),
   error("CONNECT to a path", "CONNECT /x HTTP/1.1\r\n\r\n", "invalid-target"),
+  error("a tab after a length", `${POST}Content-Length: 5\t\r\n\r\nhello`, "invalid-content-length"),
+  error("a blank and a tab after a length", `${POST}Content-Length: 5 \t\r\n\r\nhello`, "invalid-content-length"),
   error("HTTP/0.9", "GET /\r\n\r\n", "invalid-target"),
   error("HTTP/1.2", "GET / HTTP/1.2\r\n\r\n", "unsupported-version", 426),
   error("HTTP/2.0", "GET / HTTP/2.0\r\n\r\n", "unsupported-version", 426),

@@ -7,7 +7,7 @@ import type { StreamState } from "./stream-state.ts";
 /** RFC 3986 §3.2 without what would end an authority; anything else could be read as another host further on. */
 const AUTHORITY = /^[A-Za-z0-9\-._~%!$&'()*+,;=:@[\]]*$/;
 /** The codec has refused every other scheme, and userinfo is not passed on. */
-const ABSOLUTE = /^https?:\/\/(?:[^@/?]*@)?([^/?#]+)(.*)$/i;
+const ABSOLUTE = /^https?:\/\/(?:[^@/?#]*@)?([^/?#]+)(.*)$/i;
 
 export function resolveTarget(state: StreamState, config: HcmConfig): LocalReply | undefined {
   const { headers } = state;
