@@ -4,6 +4,8 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 
@@ -12,6 +14,11 @@ import { http2Options, startHttp2Upstream } from "./http2-client.ts";
 import { skipUnlessInstalled } from "./installed.ts";
 
 const run = promisify(execFile);
+
+function skipUnlessInstalled(program: string): string | false {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return folders.some((folder) => existsSync(join(folder, program))) ? false : `${program} is not installed`;
+}
 async function start(t: TestContext, hcm: object = {}): Promise<Harness> {
   const upstream = await startHttp2Upstream(t, (stream, headers) => {
     const size = Number(/^\/big\/(\d+)$/.exec(String(headers[":path"]))?.[1] ?? 5);
