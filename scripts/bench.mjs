@@ -1,4 +1,4 @@
-// npm run bench -- NAME [--quick] [--json]: runs test/bench/NAME.ts and prints its figures.
+// npm run bench -- NAME [--quick] [--json] [--only TEXT]: runs test/bench/NAME.ts and prints its figures.
 // With --json one line a figure: {bench, figure, value, unit, peer, ratio}. Exit code 0 when it ran, whatever the figures; 2 on a wrong name.
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
@@ -10,12 +10,14 @@ import { buildAll, workspaceAliases } from "./build.mjs";
 const root = resolve(fileURLToPath(import.meta.url), "../..");
 const folder = join(root, "test/bench");
 const args = process.argv.slice(2);
+const onlyAt = args.indexOf("--only");
+const only = onlyAt === -1 ? "" : (args.splice(onlyAt, 2)[1] ?? "");
 const names = args.filter((arg) => !arg.startsWith("--"));
 const known = readdirSync(folder)
   .filter((file) => file.endsWith(".ts"))
   .map((file) => file.slice(0, -3));
 if (names.length === 0 || names.some((name) => !existsSync(join(folder, `${name}.ts`)))) {
-  console.error(`usage: npm run bench -- NAME… [--quick] [--json]\nbenches: ${known.join(", ")}`);
+  console.error(`usage: npm run bench -- NAME… [--quick] [--json] [--only TEXT]\nbenches: ${known.join(", ")}`);
   process.exit(2);
 }
 const isJson = args.includes("--json");
@@ -44,6 +46,7 @@ try {
       );
     const figures = await bench({
       isQuick: args.includes("--quick"),
+      only,
       note: (text) => process.stderr.write(`${text}\n`),
     });
     for (const figure of figures) {
