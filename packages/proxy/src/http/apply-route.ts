@@ -45,7 +45,14 @@ function rewriteHost(state: StreamState, action: RouteAction, host: string): voi
 export function applyRequestMutations(stream: HttpStream): void {
   const { route, virtualHost, table, choice } = stream;
   const weighted = choice?.weighted?.requestHeaders;
-  applyInOrder(stream, stream.state, weighted, route?.requestHeaders, virtualHost?.requestHeaders, table?.requestHeaders);
+  applyInOrder(
+    stream,
+    stream.state,
+    weighted,
+    route?.requestHeaders,
+    virtualHost?.requestHeaders,
+    table?.requestHeaders,
+  );
 }
 
 export function applyResponseMutations(stream: HttpStream, headers: HeaderBlock): void {
