@@ -1,4 +1,4 @@
-// npm run bench -- NAME [--quick] [--json]: runs test/bench/NAME.ts and prints its figures.
+// npm run bench -- NAME [--quick] [--json] [--only TEXT]: runs test/bench/NAME.ts and prints its figures.
 // npm run soak -- NAME …: the same for test/soak/NAME.ts, long runs that fail (exit code 1) when what must hold did not.
 // With --json one line a figure: {bench, figure, value, unit, peer, ratio}. Exit code 0 when it ran, whatever the figures; 2 on a wrong name.
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
@@ -12,12 +12,14 @@ const root = resolve(fileURLToPath(import.meta.url), "../..");
 const args = process.argv.slice(2);
 const kind = args.includes("--soak") ? "soak" : "bench";
 const folder = join(root, "test", kind);
+const onlyAt = args.indexOf("--only");
+const only = onlyAt === -1 ? "" : (args.splice(onlyAt, 2)[1] ?? "");
 const names = args.filter((arg) => !arg.startsWith("--"));
 const known = readdirSync(folder)
   .filter((file) => file.endsWith(".ts"))
   .map((file) => file.slice(0, -3));
 if (names.length === 0 || names.some((name) => !existsSync(join(folder, `${name}.ts`)))) {
-  console.error(`usage: npm run ${kind} -- NAME… [--quick] [--json]\nknown: ${known.join(", ")}`);
+  console.error(`usage: npm run ${kind} -- NAME… [--quick] [--json] [--only TEXT]\nknown: ${known.join(", ")}`);
   process.exit(2);
 }
 const isJson = args.includes("--json");
@@ -46,6 +48,7 @@ try {
       );
     const figures = await bench({
       isQuick: args.includes("--quick"),
+      only,
       note: (text) => process.stderr.write(`${text}\n`),
     });
     for (const figure of figures) {

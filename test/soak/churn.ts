@@ -56,7 +56,11 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
       { figure: "requests failed", value: first.failures.length, unit: "" },
       { figure: "slowest request", value: round(first.slowestMs), unit: "ms" },
       { figure: "with pod kills: requests sent", value: second.load.sent, unit: "" },
-      { figure: "with pod kills: failed while the pod was killed", value: second.load.failures.length - inFlightOnly.length, unit: "" },
+      {
+        figure: "with pod kills: failed while the pod was killed",
+        value: second.load.failures.length - inFlightOnly.length,
+        unit: "",
+      },
       { figure: "with pod kills: failed at another time", value: inFlightOnly.length, unit: "" },
       ...["sidecars", "gateways"].map((name, i) => ({
         figure: `memory of the worker of the ${name}, slope after the first quarter`,
@@ -94,7 +98,9 @@ async function prepare(cluster: MiniCluster): Promise<void> {
     await cluster.kubectl("-n", NAMESPACE, "patch", "deploy", name, "-p", shortLived);
     await cluster.kubectl("-n", NAMESPACE, "scale", "deploy", name, "--replicas=2");
   }
-  const gateway = JSON.stringify({ spec: { template: { spec: { containers: [{ ...SHORT_LIVED, image: undefined }] } } } });
+  const gateway = JSON.stringify({
+    spec: { template: { spec: { containers: [{ ...SHORT_LIVED, image: undefined }] } } },
+  });
   await cluster.kubectl("-n", "istio-system", "patch", "deploy", "istio-ingressgateway", "-p", gateway);
   for (const name of ["front-end", "catalogue"])
     await cluster.kubectl("-n", NAMESPACE, "rollout", "status", `deploy/${name}`, "--timeout=90s");
@@ -132,7 +138,9 @@ async function changeConfiguration(client: KubeClient, forMs: number, count: num
       await client.patch(resourceOf("VirtualService"), where, "merge", { spec: { http } });
     } else {
       const pool = { tcp: { maxConnections: 1000 + (i % 100) }, http: { http1MaxPendingRequests: 1000 + (i % 50) } };
-      await client.patch(resourceOf("DestinationRule"), where, "merge", { spec: { trafficPolicy: { connectionPool: pool } } });
+      await client.patch(resourceOf("DestinationRule"), where, "merge", {
+        spec: { trafficPolicy: { connectionPool: pool } },
+      });
     }
   }
   await sleep(Math.max(0, started + forMs - performance.now()));
@@ -148,7 +156,12 @@ async function serialNumbers(cluster: MiniCluster): Promise<ReadonlyMap<string, 
     ["istio-system", "app=istio-ingressgateway"],
   ] as const) {
     const names = await cluster.kubectl("-n", namespace, "get", "pods", "-l", selector, "-o", "name");
-    pods.push(...names.split("\n").filter(Boolean).map((name) => `${namespace}/${name}`));
+    pods.push(
+      ...names
+        .split("\n")
+        .filter(Boolean)
+        .map((name) => `${namespace}/${name}`),
+    );
   }
   const serials = new Map<string, string>();
   for (const pod of pods) {
@@ -181,4 +194,3 @@ async function killPods(
   await sleep(6000);
   return { load: await load.stop(), killedAt };
 }
-

@@ -39,7 +39,13 @@ async function startWebhook(t: TestScope, answer: (request: Review) => object) {
   });
   const { port } = server.address() as AddressInfo;
   const hangUp = () => server.closeAllConnections();
-  return { seen, connections: () => connections, hangUp, port, caBundle: Buffer.from(pki.caCertPem).toString("base64") };
+  return {
+    seen,
+    connections: () => connections,
+    hangUp,
+    port,
+    caBundle: Buffer.from(pki.caCertPem).toString("base64"),
+  };
 }
 
 type Hook = Awaited<ReturnType<typeof startWebhook>>;

@@ -12,6 +12,7 @@
 import { COLON, CR, IS_TARGET, IS_VALUE, LF, SPACE, TAB, TOKEN_LOWER } from "./chars.ts";
 import type { CodecErrorCode, ReaderLimits } from "./events.ts";
 import { FramingFields } from "./framing-fields.ts";
+import { endOfValue, isBlank, isVersionPrefix, trimEnd, VERSION_PREFIX } from "./head-bytes.ts";
 import { isMethodPrefix, methodAt } from "./methods.ts";
 import { isTarget } from "./request-target.ts";
 
@@ -35,9 +36,7 @@ const VALUE = 13;
 const VALUE_LF = 14;
 const LAST_LF = 15;
 
-/** `HTTP/1.` */
-const VERSION_PREFIX = [0x48, 0x54, 0x54, 0x50, 0x2f, 0x31, 0x2e];
-/** Where its major version is. */
+/** Where VERSION_PREFIX has its major version. */
 const MAJOR_AT = 5;
 const ZERO = 0x30;
 
@@ -205,6 +204,14 @@ export class HeadScanner {
     let state = this.state;
     this.isDone = false;
     while (at < stop) {
+      if (state === LINE_START) {
+        const next = this.scanPlainLine(buffer, origin, at, stop);
+        if (next === FAILED) return FAILED;
+        if (next !== at) {
+          at = next;
+          continue;
+        }
+      }
       let byte = buffer[at] ?? 0;
       switch (state) {
         case LINE_START:
@@ -270,6 +277,33 @@ export class HeadScanner {
     return at;
   }
 
+  /**
+   * hot: a whole line of token, colon, one blank, value, CR LF in one go, which is what nearly all are; the position after it.
+   * `from` when the line is not all there or not like that: then the states above decide, so nothing is accepted here that they would refuse.
+   */
+  private scanPlainLine(buffer: Buffer, origin: number, from: number, stop: number): number {
+    const preserveCase = this.preserveCase;
+    let at = from;
+    while (at < stop) {
+      const byte = buffer[at] ?? 0;
+      const lower = TOKEN_LOWER[byte] ?? 0;
+      if (lower === 0) break;
+      if (lower !== byte && !preserveCase) buffer[at] = lower;
+      at += 1;
+    }
+    const value = at + 2;
+    if (at === from || value >= stop || buffer[at] !== COLON || buffer[at + 1] !== SPACE) return from;
+    const end = endOfValue(buffer, value, stop);
+    if (end + 1 >= stop || buffer[end] !== CR || buffer[end + 1] !== LF) return from;
+    if (end === value || isBlank(buffer[value]) || isBlank(buffer[end - 1])) return from;
+    this.nameStart = from - origin;
+    this.nameEnd = at - origin;
+    this.valueStart = value - origin;
+    this.valueEnd = end - origin;
+    const code = this.endField(buffer, origin);
+    return code === undefined ? end + 2 : this.fail(code);
+  }
+
   private endField(buffer: Buffer, origin: number): CodecErrorCode | undefined {
     const fields = this.fields;
     fields.push(this.nameStart, this.nameEnd, this.valueStart, this.valueEnd);
@@ -287,27 +321,4 @@ export class HeadScanner {
       origin + this.valueEnd,
     );
   }
-}
-
-/** hot: seven turns of the state machine less for each head. */
-function isVersionPrefix(buffer: Buffer, at: number): boolean {
-  for (let i = 0; i < VERSION_PREFIX.length; i += 1) if (buffer[at + i] !== VERSION_PREFIX[i]) return false;
-  return true;
-}
-
-/** The first byte that a value may not hold, or `stop`. hot: four bytes a turn take a fifth less time than one. */
-function endOfValue(buffer: Buffer, from: number, stop: number): number {
-  let at = from;
-  for (; at + 4 <= stop; at += 4) {
-    const first = (IS_VALUE[buffer[at] ?? 0] ?? 0) & (IS_VALUE[buffer[at + 1] ?? 0] ?? 0);
-    if ((first & (IS_VALUE[buffer[at + 2] ?? 0] ?? 0) & (IS_VALUE[buffer[at + 3] ?? 0] ?? 0)) === 0) break;
-  }
-  while (at < stop && IS_VALUE[buffer[at] ?? 0] === 1) at += 1;
-  return at;
-}
-
-function trimEnd(buffer: Buffer, start: number, end: number): number {
-  let at = end;
-  while (at > start && (buffer[at - 1] === SPACE || buffer[at - 1] === TAB)) at -= 1;
-  return at;
 }
