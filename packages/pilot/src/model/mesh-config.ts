@@ -24,12 +24,16 @@ export interface MeshConfig {
   /** `host:port` of a Zipkin collector; empty: none. */
   readonly zipkinAddress: string;
   readonly connectTimeout: string;
+  /** How far request paths are brought into one form before anything reads them. */
+  readonly pathNormalization: (typeof NORMALIZATIONS)[number];
   readonly protocolDetectionTimeout: string;
   readonly defaultConfig: Readonly<Record<string, unknown>>;
   readonly extensionProviders: readonly Readonly<Record<string, unknown>>[];
   /** The document as it was written, for /debug/mesh. */
   readonly source: Readonly<Record<string, unknown>>;
 }
+
+const NORMALIZATIONS = ["NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"] as const;
 
 export function parseMeshConfig(yaml: string): MeshConfig {
   const parsed: unknown = yaml.trim() === "" ? {} : parse(yaml);
@@ -55,6 +59,8 @@ export function decodeMeshConfig(document: Readonly<Record<string, unknown>>): M
     enableTracing: fields.enableTracing !== false,
     traceSampling: typeof tracing.sampling === "number" ? tracing.sampling : 1,
     zipkinAddress: asText(asRecord(tracing.zipkin).address, ""),
+    pathNormalization:
+      NORMALIZATIONS.find((name) => name === asRecord(fields.pathNormalization).normalization) ?? "BASE",
     connectTimeout: asText(fields.connectTimeout, "10s"),
     protocolDetectionTimeout: asText(fields.protocolDetectionTimeout, "0s"),
     defaultConfig,
