@@ -24,11 +24,15 @@ const PORTS: readonly (readonly [string, number, number])[] = [
 
 const APPS: readonly string[] = ["a", "b", "c", "naked"];
 
+export function workloadPort(portName: string): number | undefined {
+  return PORTS.find(([name]) => name === portName.toLowerCase())?.[2];
+}
+
 export function servicePort(portName: string): number | undefined {
   return PORTS.find(([name]) => name === portName.toLowerCase())?.[1];
 }
 
-export function podIp(app: string): string {
+function podIp(app: string): string {
   return `10.244.7.${APPS.indexOf(app) + 1}`;
 }
 
@@ -36,7 +40,7 @@ export function appAt(ip: string): string | undefined {
   return APPS.find((app) => podIp(app) === ip);
 }
 
-export function clusterIp(app: string): string {
+function clusterIp(app: string): string {
   return `10.96.7.${APPS.indexOf(app) + 1}`;
 }
 
@@ -89,19 +93,28 @@ interface ServiceView extends KubeObject {
   };
 }
 
-/** What the endpoint controllers add. */
+interface PodView extends KubeObject {
+  readonly status?: { readonly podIP?: string };
+}
+
+/** What the endpoint controllers add: the pods of a Service's namespace that it selects. */
 export function endpointSlices(objects: readonly KubeObject[]): readonly KubeObject[] {
+  const pods = objects.filter(({ kind }) => kind === "Pod") as readonly PodView[];
   return objects.flatMap((object) => {
     const { selector, ports = [] } = (object as ServiceView).spec ?? {};
     if (object.kind !== "Service" || selector === undefined) return [];
-    const apps = APPS.filter((app) => Object.entries(selector).every(([key, value]) => labelsOf(app)[key] === value));
     const { name, namespace } = object.metadata;
+    const selected = pods.filter(
+      ({ metadata }) =>
+        metadata.namespace === namespace &&
+        Object.entries(selector).every(([key, value]) => metadata.labels?.[key] === value),
+    );
     const slice = {
       apiVersion: "discovery.k8s.io/v1",
       kind: "EndpointSlice",
       metadata: { name: `${name}-1`, namespace, labels: { "kubernetes.io/service-name": name } },
       addressType: "IPv4",
-      endpoints: apps.map((app) => ({ addresses: [podIp(app)], conditions: { ready: true } })),
+      endpoints: selected.map(({ status }) => ({ addresses: [status?.podIP ?? ""], conditions: { ready: true } })),
       ports: ports.map((port) => ({ name: port.name ?? "", port: port.targetPort ?? port.port })),
     };
     return [slice as unknown as KubeObject];

@@ -48,12 +48,6 @@ export const ratelimit = listed(
 
 export const istioJwt = listed("tokens.json", "the HTTP filter jwt_authn", (content) => Object.keys(content as object));
 
-export const istioSecurity = listed(
-  "cases.json",
-  "RBAC and JWT filters in the proxy, and their translation in istiod",
-  (content) => (content as { readonly cases: Rows }).cases.map((row) => textOf(row.id)),
-);
-
 export const promqltest = listed("cases.json", "PromQL (package observe)", (content) =>
   (content as readonly { readonly file: string; readonly commands: Rows }[]).flatMap(({ file, commands }) =>
     commands

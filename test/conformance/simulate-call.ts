@@ -33,6 +33,8 @@ export interface Outcome {
   readonly route?: string;
   readonly cluster?: string;
   readonly error?: string;
+  /** The chain that was met, whatever came of it. */
+  readonly chain?: ChainView;
   readonly answer?: RouteAnswer;
 }
 
@@ -52,7 +54,7 @@ interface PortPredicate {
   readonly destination_port_range?: { readonly start: number; readonly end: number };
   readonly or_match?: { readonly rules: readonly PortPredicate[] };
 }
-interface ChainView {
+export interface ChainView {
   readonly name?: string;
   readonly filter_chain_match?: object;
   readonly transport_socket?: { readonly typed_config?: TlsView };
@@ -84,7 +86,7 @@ export function simulateCall(mesh: Translation, isRouter: boolean, call: Call): 
   if (listener === undefined) return { error: "no listener matched" };
   const chain = findChain(listener, call, address);
   if (chain === undefined) return { listener: listener.name, error: "no filter chains matched" };
-  const met = { listener: listener.name, filterChain: chain.name ?? "" };
+  const met = { listener: listener.name, filterChain: chain.name ?? "", chain };
   const isDuplicate = (listener.filter_chains ?? []).some(
     (other) =>
       other !== chain &&

@@ -15,6 +15,8 @@ export interface AuthorizationSource {
   readonly notRemoteIpBlocks?: readonly string[];
   readonly serviceAccounts?: readonly string[];
   readonly notServiceAccounts?: readonly string[];
+  readonly trustDomains?: readonly string[];
+  readonly notTrustDomains?: readonly string[];
 }
 
 export interface AuthorizationOperation {

@@ -2,6 +2,7 @@
 import type { StreamRecord } from "@argyle/telemetry";
 import type { AccessLogConfig } from "./config/access-log-config.ts";
 import type { HcmConfig } from "./config/hcm-config.ts";
+import type { HttpFilterConfig } from "./config/http-filter-config.ts";
 import type { FilterChainConfig, ListenerConfig } from "./config/listener-config.ts";
 import type { TcpProxyConfig } from "./config/tcp-proxy-config.ts";
 import type { HttpContext } from "./http/http-context.ts";
@@ -10,9 +11,13 @@ import type { ProxyDeps } from "./proxy-deps.ts";
 import type { Runtime } from "./runtime.ts";
 import { createHcmStats } from "./stats/hcm-stats.ts";
 import type { IstioTelemetry } from "./stats/istio-telemetry.ts";
+import { createJwtStats } from "./stats/jwt-stats.ts";
 import { createTcpStats, listenerStatName } from "./stats/listener-stats.ts";
 import { createRbacStats } from "./stats/rbac-stats.ts";
 import type { TcpContext } from "./tcp-proxy.ts";
+
+/** Filters that do something to every request; the others are settings. */
+const RUNNING: ReadonlySet<HttpFilterConfig["kind"]> = new Set(["fault", "cors", "jwt", "rbac"]);
 
 export function createHttpContext(
   config: HcmConfig,
@@ -34,8 +39,11 @@ export function createHttpContext(
     bufferLimit: listener.bufferLimit,
     stats: createHcmStats(deps.registry, config.statPrefix, listenerStatName(listener)),
     writeLogs: createLogWriter([...config.accessLogs], deps),
-    filters: config.filters.filter(
-      (filter) => filter.kind === "fault" || filter.kind === "cors" || filter.kind === "rbac",
+    filters: config.filters.filter(({ kind }) => RUNNING.has(kind)),
+    jwt: new Map(
+      config.filters.flatMap((filter) =>
+        filter.kind === "jwt" ? [[filter, createJwtStats(deps.registry, config.statPrefix)] as const] : [],
+      ),
     ),
     rbac: new Map(
       config.filters.flatMap((filter) => {

@@ -51,6 +51,19 @@ export function clusterNotFound(status: number): LocalReply {
   return reply(status, "", "NC", "cluster_not_found");
 }
 
+/** `realm` is the URL that was asked for. A missing token is asked for, another is said to be invalid; an audience is a matter of permission. */
+export function jwtDenied(status: string, realm: string): LocalReply {
+  const isMissing = status === "Jwt is missing";
+  const challenge = `Bearer realm="${realm.replace(/["\\]/g, "")}"${isMissing ? "" : ', error="invalid_token"'}`;
+  return {
+    status: status === "Audiences in Jwt are not allowed" ? 403 : 401,
+    body: status,
+    flag: undefined,
+    details: `jwt_authn_access_denied{${status.replaceAll(" ", "_")}}`,
+    headers: [["www-authenticate", challenge]],
+  };
+}
+
 export function rbacDenied(policy: string): LocalReply {
   return reply(403, "RBAC: access denied", undefined, rbacDeniedDetails(policy));
 }

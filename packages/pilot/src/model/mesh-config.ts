@@ -26,12 +26,16 @@ export interface MeshConfig {
   readonly connectTimeout: string;
   /** h2UpgradePolicy UPGRADE: HTTP ports are spoken to in HTTP/2 where no rule says otherwise. */
   readonly upgradesToHttp2: boolean;
+  /** How far request paths are brought into one form before anything reads them. */
+  readonly pathNormalization: (typeof NORMALIZATIONS)[number];
   readonly protocolDetectionTimeout: string;
   readonly defaultConfig: Readonly<Record<string, unknown>>;
   readonly extensionProviders: readonly Readonly<Record<string, unknown>>[];
   /** The document as it was written, for /debug/mesh. */
   readonly source: Readonly<Record<string, unknown>>;
 }
+
+const NORMALIZATIONS = ["NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"] as const;
 
 export function parseMeshConfig(yaml: string): MeshConfig {
   const parsed: unknown = yaml.trim() === "" ? {} : parse(yaml);
@@ -58,6 +62,8 @@ export function decodeMeshConfig(document: Readonly<Record<string, unknown>>): M
     traceSampling: typeof tracing.sampling === "number" ? tracing.sampling : 1,
     zipkinAddress: asText(asRecord(tracing.zipkin).address, ""),
     upgradesToHttp2: fields.h2UpgradePolicy === "UPGRADE",
+    pathNormalization:
+      NORMALIZATIONS.find((name) => name === asRecord(fields.pathNormalization).normalization) ?? "BASE",
     connectTimeout: asText(fields.connectTimeout, "10s"),
     protocolDetectionTimeout: asText(fields.protocolDetectionTimeout, "0s"),
     defaultConfig,

@@ -4,6 +4,7 @@
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto
  */
 import type { EnvoyMessage } from "../model/json.ts";
+import type { MeshConfig } from "../model/mesh-config.ts";
 import { authorizationFilters } from "./authz/authorization.ts";
 import type { TranslateContext } from "./context.ts";
 import { accessLog, istioHttpFilters, type TrafficClass, tracing } from "./telemetry.ts";
@@ -31,8 +32,7 @@ export function httpConnectionManager(options: HttpConnectionManagerOptions): En
       tracing: tracing(context, undefined),
       access_log: accessLog(context.state.mesh),
       stream_idle_timeout: "0s",
-      normalize_path: true,
-      path_with_escaped_slashes_action: "KEEP_UNCHANGED",
+      ...pathSettings(context.state.mesh.pathNormalization),
       request_id_extension: {
         typed_config: {
           "@type": "type.googleapis.com/envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig",
@@ -42,6 +42,17 @@ export function httpConnectionManager(options: HttpConnectionManagerOptions): En
       upgrade_configs: [{ upgrade_type: "websocket" }],
       ...edgeSettings(traffic),
     },
+  };
+}
+
+/** Spec: istio.io reference, MeshConfig.ProxyPathNormalization. */
+function pathSettings(normalization: MeshConfig["pathNormalization"]): EnvoyMessage {
+  if (normalization === "NONE") return { normalize_path: false };
+  const decodes = normalization === "DECODE_AND_MERGE_SLASHES";
+  return {
+    normalize_path: true,
+    merge_slashes: normalization === "BASE" ? undefined : true,
+    path_with_escaped_slashes_action: decodes ? "UNESCAPE_AND_FORWARD" : "KEEP_UNCHANGED",
   };
 }
 

@@ -17,6 +17,8 @@ export interface RequestView {
   readonly authority: string;
   readonly scheme: string;
   readonly headers: HeaderBlock;
+  /** What filters have left; absent where none has run. */
+  dynamicMetadata?(filter: string, path: readonly string[]): unknown;
 }
 
 export type HeaderPredicate = (request: RequestView) => boolean;

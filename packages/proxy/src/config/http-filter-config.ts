@@ -1,6 +1,7 @@
 /** The HTTP filters that are known, by the type of their configuration. A filter that is not known rejects the listener, as in Envoy. */
 import { type CorsConfig, compileCors } from "../filters/cors.ts";
 import { compileFault, type FaultConfig } from "../filters/fault.ts";
+import { compileJwtAuthn, type JwtAuthnConfig } from "../filters/jwt/jwt-authn.ts";
 import { compileRbac, type RbacConfig } from "../filters/rbac.ts";
 import type { Fields } from "./fields.ts";
 
@@ -8,6 +9,7 @@ export type HttpFilterConfig =
   | { readonly kind: "router"; readonly name: string; readonly suppressEnvoyHeaders: boolean }
   | { readonly kind: "fault"; readonly name: string; readonly config: FaultConfig }
   | { readonly kind: "cors"; readonly name: string; readonly config: CorsConfig }
+  | { readonly kind: "jwt"; readonly name: string; readonly config: JwtAuthnConfig }
   | { readonly kind: "rbac"; readonly name: string; readonly config: RbacConfig }
   | { readonly kind: "istio-stats"; readonly name: string; readonly usesHostHeader: boolean }
   | { readonly kind: "alpn"; readonly name: string; readonly offers: AlpnOffers }
@@ -47,6 +49,8 @@ export function compileHttpFilter(fields: Fields): HttpFilterConfig {
       return { kind: "fault", name, config: compileFault(config) };
     case "envoy.extensions.filters.http.cors.v3.Cors":
       return { kind: "cors", name, config: compileCors(config) };
+    case "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication":
+      return { kind: "jwt", name, config: compileJwtAuthn(config) };
     case "envoy.extensions.filters.http.rbac.v3.RBAC":
       return { kind: "rbac", name, config: compileRbac(config) };
     case "stats.PluginConfig":

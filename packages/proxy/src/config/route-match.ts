@@ -1,5 +1,6 @@
 /** envoy.config.route.v3.RouteMatch → one predicate over a request. Cheapest tests first; the query is parsed only when a matcher needs it. */
 import { isGrpcContentType } from "@argyle/codec";
+import { compileMetadataMatcher } from "../filters/metadata-matcher.ts";
 import type { Fields } from "./fields.ts";
 import { compileFraction, isInFraction } from "./fraction.ts";
 import { compileHeaderMatcher, compileQueryMatcher, parseQuery, type RequestView } from "./header-matcher.ts";
@@ -25,8 +26,7 @@ export function compileRouteMatch(fields: Fields): RouteMatch {
   const runtime = fields.object("runtime_fraction");
   const fraction = runtime === undefined ? undefined : compileFraction(runtime);
   const needsGrpc = fields.has("grpc");
-  const metadata = fields.list("dynamic_metadata");
-  for (const matcher of metadata) matcher.problem("", "dynamic_metadata matching is not supported");
+  const metadata = fields.list("dynamic_metadata").map(compileMetadataMatcher);
   return {
     path,
     // hot: called for every route before the one that matches.
@@ -38,6 +38,7 @@ export function compileRouteMatch(fields: Fields): RouteMatch {
         const parameters = parseQuery(request.path);
         for (const test of query) if (!test(parameters)) return false;
       }
+      for (const test of metadata) if (!test((filter) => request.dynamicMetadata?.(filter, []))) return false;
       return fraction === undefined || isInFraction(fraction, random);
     },
   };

@@ -6,6 +6,7 @@ import { decideFault, type FaultConfig } from "../filters/fault.ts";
 import { decideRbac } from "../filters/rbac.ts";
 import { rbacFacts } from "../filters/rbac-facts.ts";
 import { faultAbort, rbacDenied } from "../local-reply.ts";
+import { applyJwt } from "./apply-jwt.ts";
 import type { HttpStream } from "./stream.ts";
 
 /** What filters remember for the response. */
@@ -34,6 +35,9 @@ function continueFrom(stream: HttpStream, index: number): void {
         if (own?.kind === "cors" && applyCors(stream, own.config)) return;
         break;
       }
+      case "jwt":
+        if (applyJwt(stream, filter)) return;
+        break;
       case "rbac":
         if (applyRbac(stream, filter)) return;
         break;

@@ -7,6 +7,7 @@ import type { RouteTable } from "../config/route-config.ts";
 import type { TimerWheel } from "../io/timer-wheel.ts";
 import type { HttpTelemetry } from "../stats/http-telemetry.ts";
 import type { Http2Stats } from "../stats/http2-stats.ts";
+import type { JwtStats } from "../stats/jwt-stats.ts";
 import type { RbacStats } from "../stats/rbac-stats.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 
@@ -30,6 +31,7 @@ export interface HttpContext {
   readonly writeLogs: (record: StreamRecord) => void;
   /** Without the router. */
   readonly filters: readonly HttpFilterConfig[];
+  readonly jwt: ReadonlyMap<HttpFilterConfig, JwtStats>;
   /** Counters of the RBAC filters among them. */
   readonly rbac: ReadonlyMap<HttpFilterConfig, RbacStats>;
   readonly suppressEnvoyHeaders: boolean;

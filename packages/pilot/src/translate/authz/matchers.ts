@@ -35,6 +35,10 @@ export function namespaceMatcher(value: string): EnvoyMessage {
   return { safe_regex: { regex: `.*/ns/${value.split("*").map(quote).join(".*")}/.*` } };
 }
 
+export function trustDomainMatcher(value: string): EnvoyMessage {
+  return { safe_regex: { regex: `spiffe://${value.split("*").map(quote).join("[^/]*")}/.*` } };
+}
+
 /** `namespace/account`, or an account of the policy's own namespace. */
 export function serviceAccountMatcher(value: string, policyNamespace: string): EnvoyMessage {
   const slash = value.indexOf("/");

@@ -18,6 +18,7 @@ import {
   requestPrincipal,
   serviceAccountMatcher,
   textMatcher,
+  trustDomainMatcher,
 } from "./matchers.ts";
 
 export interface RuleOptions {
@@ -104,6 +105,7 @@ function fromLists(rule: AuthorizationRule, options: RuleOptions): readonly (rea
       authenticated(serviceAccountMatcher(value, options.namespace)),
     ),
     principals(source.principals, source.notPrincipals, options),
+    each(source.trustDomains, source.notTrustDomains, false, (value) => authenticated(trustDomainMatcher(value))),
     each(source.requestPrincipals, source.notRequestPrincipals, true, requestPrincipal),
     each(source.namespaces, source.notNamespaces, false, (value) => authenticated(namespaceMatcher(value))),
     each(source.remoteIpBlocks, source.notRemoteIpBlocks, false, (value) => ({ remote_ip: cidr(value) })),
@@ -141,6 +143,8 @@ function classify({ key, values, notValues }: AuthorizationCondition, options: R
       return principal(
         each(values, notValues, false, (value) => authenticated(serviceAccountMatcher(value, options.namespace))),
       );
+    case "source.trustDomain":
+      return principal(each(values, notValues, false, (value) => authenticated(trustDomainMatcher(value))));
     case "request.auth.principal":
       return principal(each(values, notValues, true, requestPrincipal));
     case "request.auth.audiences":
