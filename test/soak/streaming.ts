@@ -40,10 +40,21 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
         const seconds = (performance.now() - started) / 1000;
         const memory = watch.stop();
         const growth = Math.max(...memory.map(({ atStart, peak }) => peak - atStart));
-        note(`${path.name}, ${direction}: ${memory.map((m) => `${m.atStart.toFixed(0)} → ${m.peak.toFixed(0)} MB`).join(", ")}`);
-        figures.push({ figure: `${path.name}, ${direction} of ${bytes / MB} MB: memory grew by`, value: round(growth), unit: "MB" });
-        figures.push({ figure: `${path.name}, ${direction} of ${bytes / MB} MB: took`, value: round(seconds), unit: "s" });
-        if (growth > MAX_GROWTH_MB) throw new Error(`memory grew by ${growth.toFixed(0)} MB, the limit is ${MAX_GROWTH_MB}`);
+        note(
+          `${path.name}, ${direction}: ${memory.map((m) => `${m.atStart.toFixed(0)} → ${m.peak.toFixed(0)} MB`).join(", ")}`,
+        );
+        figures.push({
+          figure: `${path.name}, ${direction} of ${bytes / MB} MB: memory grew by`,
+          value: round(growth),
+          unit: "MB",
+        });
+        figures.push({
+          figure: `${path.name}, ${direction} of ${bytes / MB} MB: took`,
+          value: round(seconds),
+          unit: "s",
+        });
+        if (growth > MAX_GROWTH_MB)
+          throw new Error(`memory grew by ${growth.toFixed(0)} MB, the limit is ${MAX_GROWTH_MB}`);
       }
     }
     return figures;
@@ -119,7 +130,9 @@ function upload(port: number, bytes: number): Promise<void> {
       incoming.on("data", (chunk) => {
         answer += chunk;
       });
-      incoming.on("end", () => (answer === "whole" ? resolve() : reject(new Error(`${incoming.statusCode}: ${answer}`))));
+      incoming.on("end", () =>
+        answer === "whole" ? resolve() : reject(new Error(`${incoming.statusCode}: ${answer}`)),
+      );
     }).on("error", reject);
     sendPattern(outgoing, bytes).catch(reject);
   });

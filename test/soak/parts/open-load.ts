@@ -41,7 +41,9 @@ export function startOpenLoad(url: string, perSecond: number): OpenLoad {
         answer.on("data", (chunk) => {
           body += chunk;
         });
-        answer.on("end", () => finish(answer.statusCode === 200 ? undefined : `${answer.statusCode} ${body.slice(0, 200)}`));
+        answer.on("end", () =>
+          finish(answer.statusCode === 200 ? undefined : `${answer.statusCode} ${body.slice(0, 200)}`),
+        );
         answer.on("error", (error) => finish(error.message));
       });
       request.on("timeout", () => request.destroy(new Error("no answer within 15 s")));

@@ -11,7 +11,9 @@ export function plainSidecar(port: number, backend: number): object {
 export async function mutualTlsPair(ports: { outbound: number; inbound: number; backend: number }) {
   const authority = await createAuthority();
   const identity = async (name: string) => {
-    const { cert, key } = await authority.issue({ names: [{ type: "url", value: `spiffe://cluster.local/ns/soak/sa/${name}` }] });
+    const { cert, key } = await authority.issue({
+      names: [{ type: "url", value: `spiffe://cluster.local/ns/soak/sa/${name}` }],
+    });
     return {
       tls_certificates: [{ certificate_chain: { inline_string: cert }, private_key: { inline_string: key } }],
       validation_context: { trusted_ca: { inline_string: authority.root } },
@@ -22,7 +24,10 @@ export async function mutualTlsPair(ports: { outbound: number; inbound: number; 
     typed_config: { "@type": `${TYPE}.extensions.transport_sockets.tls.v3.${kind}TlsContext`, ...context },
   });
   const client = socket("Upstream", { common_tls_context: await identity("client"), sni: "soak" });
-  const server = socket("Downstream", { common_tls_context: await identity("server"), require_client_certificate: true });
+  const server = socket("Downstream", {
+    common_tls_context: await identity("server"),
+    require_client_certificate: true,
+  });
   return {
     outbound: bootstrap(listener(ports.outbound), cluster(ports.inbound, { transport_socket: client })),
     inbound: bootstrap(listener(ports.inbound, { transport_socket: server }), cluster(ports.backend)),
@@ -40,7 +45,11 @@ function listener(port: number, chain: object = {}): object {
     route_config: {
       name: "soak",
       virtual_hosts: [
-        { name: "all", domains: ["*"], routes: [{ match: { prefix: "/" }, route: { cluster: "backend", timeout: "0s" } }] },
+        {
+          name: "all",
+          domains: ["*"],
+          routes: [{ match: { prefix: "/" }, route: { cluster: "backend", timeout: "0s" } }],
+        },
       ],
     },
     http_filters: [
