@@ -14,7 +14,7 @@ import { type OpenLoad, startOpenLoad } from "./parts/open-load.ts";
 import { residentMegabytes } from "./parts/resident-memory.ts";
 import { slopePerMinute } from "./parts/slope.ts";
 
-const RATE = Number(process.env.ARGYLE_SOAK_RATE ?? 200);
+const RATE = Number(process.env.ARGYLE_SOAK_RATE ?? 100);
 const NAMESPACE = "sock-shop";
 const CERTIFICATE_TTL = "60s";
 const KILLS = 5;
@@ -46,8 +46,8 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
     const rotations = rotationsOf(await serialNumbers(cluster), serials);
     note(`part 1: ${first.sent} sent, ${first.failures.length} failed`);
     const second = await killPods(cluster, url, note);
-    const inFlightOnly = second.load.failures.filter(
-      ({ startedAt, endedAt }) => !second.killedAt.some((at) => startedAt <= at + GRACE_MS && endedAt >= at),
+    const unexplained = second.load.failures.filter(
+      ({ startedAt, endedAt }) => !second.kills.some(({ from, to }) => startedAt <= to + GRACE_MS && endedAt >= from),
     );
     const figures: Figure[] = [
       { figure: "changes of VirtualService and DestinationRule", value: changes, unit: "" },
@@ -58,10 +58,10 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
       { figure: "with pod kills: requests sent", value: second.load.sent, unit: "" },
       {
         figure: "with pod kills: failed while the pod was killed",
-        value: second.load.failures.length - inFlightOnly.length,
+        value: second.load.failures.length - unexplained.length,
         unit: "",
       },
-      { figure: "with pod kills: failed at another time", value: inFlightOnly.length, unit: "" },
+      { figure: "with pod kills: failed at another time", value: unexplained.length, unit: "" },
       ...["sidecars", "gateways"].map((name, i) => ({
         figure: `memory of the worker of the ${name}, slope after the first quarter`,
         value: round(slopePerMinute(memory[i] ?? [], minutes / 4), 2),
@@ -73,8 +73,8 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
         unit: "MB",
       })),
     ];
-    for (const failure of [...first.failures, ...inFlightOnly].slice(0, 10)) note(`failed: ${failure.what}`);
-    if (first.failures.length > 0 || inFlightOnly.length > 0)
+    for (const failure of [...first.failures, ...unexplained].slice(0, 10)) note(`failed: ${failure.what}`);
+    if (first.failures.length > 0 || unexplained.length > 0)
       throw new Error(figures.map(({ figure, value }) => `${figure}: ${value}`).join("\n"));
     return figures;
   } finally {
@@ -84,6 +84,11 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
 
 /** A request that reached the pod in the moment of its death, seen from outside. */
 const GRACE_MS = 50;
+
+interface Kill {
+  readonly from: number;
+  readonly to: number;
+}
 
 function connect(cluster: MiniCluster): KubeClient {
   const connection = loadKubeconfig(readFileSync(cluster.kubeconfig, "utf8"));
@@ -151,8 +156,8 @@ async function changeConfiguration(client: KubeClient, forMs: number, count: num
 async function serialNumbers(cluster: MiniCluster): Promise<ReadonlyMap<string, string>> {
   const pods: string[] = [];
   for (const [namespace, selector] of [
-    [NAMESPACE, "app=front-end"],
-    [NAMESPACE, "app=catalogue"],
+    [NAMESPACE, "name=front-end"],
+    [NAMESPACE, "name=catalogue"],
     ["istio-system", "app=istio-ingressgateway"],
   ] as const) {
     const names = await cluster.kubectl("-n", namespace, "get", "pods", "-l", selector, "-o", "name");
@@ -181,16 +186,19 @@ async function killPods(
   cluster: MiniCluster,
   url: string,
   note: (text: string) => void,
-): Promise<{ readonly load: Awaited<ReturnType<OpenLoad["stop"]>>; readonly killedAt: readonly number[] }> {
+): Promise<{ readonly load: Awaited<ReturnType<OpenLoad["stop"]>>; readonly kills: readonly Kill[] }> {
   const load = startOpenLoad(url, RATE);
-  const killedAt: number[] = [];
+  const kills: Kill[] = [];
   for (let i = 0; i < KILLS; i++) {
     await sleep(6000);
-    const pid = await cluster.pidOf(`${NAMESPACE}/catalogue-/catalogue`);
-    killedAt.push(performance.now());
-    process.kill(pid, "SIGKILL");
-    note(`killed a program of catalogue (${pid})`);
+    const names = await cluster.kubectl("-n", NAMESPACE, "get", "pods", "-l", "name=catalogue", "-o", "name");
+    const [victim = ""] = names.split("\n");
+    const from = performance.now();
+    await cluster.kubectl("-n", NAMESPACE, "delete", victim, "--grace-period=0", "--force", "--wait=false");
+    kills.push({ from, to: performance.now() });
+    await cluster.kubectl("-n", NAMESPACE, "rollout", "status", "deploy/catalogue", "--timeout=60s");
+    note(`killed ${victim}`);
   }
   await sleep(6000);
-  return { load: await load.stop(), killedAt };
+  return { load: await load.stop(), kills };
 }
