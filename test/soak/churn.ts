@@ -11,7 +11,7 @@ import { resourceOf } from "@argyle/kube-types";
 import { type BenchOptions, createScope, type Figure, round } from "../bench/figure.ts";
 import { type MiniCluster, startMiniCluster } from "../mini-cluster.ts";
 import { type OpenLoad, startOpenLoad } from "./parts/open-load.ts";
-import { residentMegabytes } from "./parts/resident-memory.ts";
+import { processorSeconds, residentMegabytes } from "./parts/resident-memory.ts";
 import { slopePerMinute } from "./parts/slope.ts";
 
 const RATE = Number(process.env.ARGYLE_SOAK_RATE ?? 100);
@@ -21,7 +21,7 @@ const KILLS = 5;
 const SHORT_LIVED = { name: "istio-proxy", image: "auto", env: [{ name: "SECRET_TTL", value: CERTIFICATE_TTL }] };
 
 export async function bench({ isQuick, note }: BenchOptions): Promise<readonly Figure[]> {
-  const minutes = isQuick ? 2 : 10;
+  const minutes = isQuick ? 2 : Number(process.env.ARGYLE_SOAK_MINUTES ?? 10);
   const scope = createScope();
   try {
     const cluster = await startMiniCluster(scope, { demo: "sock-shop" });
@@ -39,9 +39,11 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
     }, 2000);
     scope.after(() => clearInterval(reading));
     const serials = await serialNumbers(cluster);
+    const processorBefore = workers.map(processorSeconds);
     const load = startOpenLoad(url, RATE);
-    const changes = await changeConfiguration(client, minutes * 60_000, isQuick ? 200 : 1000);
+    const changes = await changeConfiguration(client, minutes * 60_000, minutes * 100);
     const first = await load.stop();
+    const processor = workers.map((pid, i) => processorSeconds(pid) - (processorBefore[i] ?? 0));
     clearInterval(reading);
     const rotations = rotationsOf(await serialNumbers(cluster), serials);
     note(`part 1: ${first.sent} sent, ${first.failures.length} failed`);
@@ -63,6 +65,11 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
       },
       { figure: "with pod kills: failed at another time", value: unexplained.length, unit: "" },
       ...["sidecars", "gateways"].map((name, i) => ({
+        figure: `processor time of the worker of the ${name}, of one core`,
+        value: round((processor[i] ?? 0) / (minutes * 0.6)),
+        unit: "%",
+      })),
+      ...["sidecars", "gateways"].map((name, i) => ({
         figure: `memory of the worker of the ${name}, slope after the first quarter`,
         value: round(slopePerMinute(memory[i] ?? [], minutes / 4), 2),
         unit: "MB/min",
@@ -73,7 +80,8 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
         unit: "MB",
       })),
     ];
-    for (const failure of [...first.failures, ...unexplained].slice(0, 10)) note(`failed: ${failure.what}`);
+    for (const { what, startedAt, endedAt } of [...first.failures, ...unexplained].slice(0, 20))
+      note(`failed ${((startedAt - started) / 1000).toFixed(1)} s after the start, in ${(endedAt - startedAt).toFixed(0)} ms: ${what}`);
     if (first.failures.length > 0 || unexplained.length > 0)
       throw new Error(figures.map(({ figure, value }) => `${figure}: ${value}`).join("\n"));
     return figures;
