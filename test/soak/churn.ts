@@ -81,7 +81,9 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
       })),
     ];
     for (const { what, startedAt, endedAt } of [...first.failures, ...unexplained].slice(0, 20))
-      note(`failed ${((startedAt - started) / 1000).toFixed(1)} s after the start, in ${(endedAt - startedAt).toFixed(0)} ms: ${what}`);
+      note(
+        `failed ${((startedAt - started) / 1000).toFixed(1)} s after the start, in ${(endedAt - startedAt).toFixed(0)} ms: ${what}`,
+      );
     if (first.failures.length > 0 || unexplained.length > 0)
       throw new Error(figures.map(({ figure, value }) => `${figure}: ${value}`).join("\n"));
     return figures;
