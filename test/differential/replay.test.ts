@@ -1,4 +1,7 @@
-/** What real Envoy and ours agreed on, replayed against ours alone: `npm run differential -- --record` writes the expectations. */
+/**
+ * What real Envoy and ours agreed on, replayed against ours alone; `npm run differential -- --record` writes the expectations. All that is
+ * about framing, and one of sixteen of the rest, since each exchange waits for silence; ARGYLE_REPLAY=all takes all.
+ */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +12,13 @@ import { type Expectation, expectationOf } from "./expectation.ts";
 import { ownCommand, startUnderTest } from "./proxies.ts";
 import { playAll } from "./run.ts";
 
-const LANES = 12;
+const LANES = 5;
+const FRAMING = /^(length|chunks|pipeline|host field|upgrade|CONNECT): /;
+const ONE_OF = 16;
+const replayed = ALL_CASES.filter(
+  ({ name, quietMs }, index) =>
+    process.env.ARGYLE_REPLAY === "all" || (quietMs === undefined && (FRAMING.test(name) || index % ONE_OF === 0)),
+);
 const recorded: Readonly<Record<string, Expectation>> = JSON.parse(
   readFileSync(join(repositoryRoot, "test/differential/expected.json"), "utf8"),
 );
@@ -23,12 +32,12 @@ test("case names are unique, and each has its expectation", () => {
   );
 });
 
-test("every exchange ends as it did beside Envoy", async (t) => {
+test(`${replayed.length} exchanges end as they did beside Envoy`, async (t) => {
   assert.ok(existsSync(join(repositoryRoot, "dist/proxy.cjs")), "dist/proxy.cjs is built by npm test");
   const own = await startUnderTest("argyle", ownCommand(repositoryRoot), LANES);
   t.after(() => own.close());
   const differing = new Map<string, string>();
-  await playAll(ALL_CASES, own, (one, outcome) => {
+  await playAll(replayed, own, (one, outcome) => {
     const [gist, digest] = expectationOf(outcome);
     const [wantGist, wantDigest] = recorded[one.name] ?? ["", ""];
     if (digest === wantDigest) differing.delete(one.name);

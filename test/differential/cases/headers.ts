@@ -118,7 +118,7 @@ const trusted: readonly (readonly string[])[] = [
   ["x-envoy-internal: true"],
   ["x-envoy-external-address: 6.6.6.6"],
   ["x-envoy-retry-on: 5xx", "x-envoy-max-retries: 3"],
-  ["x-envoy-upstream-rq-timeout-ms: 1"],
+  ["x-envoy-upstream-rq-timeout-ms: 3000"],
   ["x-envoy-upstream-rq-timeout-ms: 10000"],
   ["x-envoy-upstream-rq-timeout-ms: x"],
   ["x-envoy-upstream-rq-per-try-timeout-ms: 5000"],
