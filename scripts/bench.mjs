@@ -1,4 +1,5 @@
-// npm run bench -- NAME [--quick] [--json]: runs test/bench/NAME.ts and prints its figures.
+// npm run bench -- NAME [--quick] [--json] [--only TEXT]: runs test/bench/NAME.ts and prints its figures.
+// npm run soak -- NAME …: the same for test/soak/NAME.ts, long runs that fail (exit code 1) when what must hold did not.
 // With --json one line a figure: {bench, figure, value, unit, peer, ratio}. Exit code 0 when it ran, whatever the figures; 2 on a wrong name.
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
@@ -8,14 +9,17 @@ import { build } from "esbuild";
 import { buildAll, workspaceAliases } from "./build.mjs";
 
 const root = resolve(fileURLToPath(import.meta.url), "../..");
-const folder = join(root, "test/bench");
 const args = process.argv.slice(2);
+const kind = args.includes("--soak") ? "soak" : "bench";
+const folder = join(root, "test", kind);
+const onlyAt = args.indexOf("--only");
+const only = onlyAt === -1 ? "" : (args.splice(onlyAt, 2)[1] ?? "");
 const names = args.filter((arg) => !arg.startsWith("--"));
 const known = readdirSync(folder)
   .filter((file) => file.endsWith(".ts"))
   .map((file) => file.slice(0, -3));
 if (names.length === 0 || names.some((name) => !existsSync(join(folder, `${name}.ts`)))) {
-  console.error(`usage: npm run bench -- NAME… [--quick] [--json]\nbenches: ${known.join(", ")}`);
+  console.error(`usage: npm run ${kind} -- NAME… [--quick] [--json] [--only TEXT]\nknown: ${known.join(", ")}`);
   process.exit(2);
 }
 const isJson = args.includes("--json");
@@ -44,10 +48,11 @@ try {
       );
     const figures = await bench({
       isQuick: args.includes("--quick"),
+      only,
       note: (text) => process.stderr.write(`${text}\n`),
     });
     for (const figure of figures) {
-      const row = { bench: name, peer: null, ratio: null, ...figure };
+      const row = { [kind]: name, peer: null, ratio: null, ...figure };
       if (isJson) console.log(JSON.stringify(row));
       else {
         const against = row.ratio === null ? "" : `   ${row.ratio.toFixed(2)} of ${row.peer}`;

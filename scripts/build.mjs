@@ -129,7 +129,12 @@ export function workspaceAliases() {
     `@argyle/${name}`,
     join(root, "packages", name, "src/index.ts"),
   ]);
-  return Object.fromEntries([...packages, ["@sock-shop/kit", join(root, "demo/sock-shop/kit/index.ts")]]);
+  const kit = join(root, "demo/sock-shop/kit");
+  return Object.fromEntries([
+    ...packages,
+    ["@sock-shop/kit", join(kit, "index.ts")],
+    ["@sock-shop/kit/amqp", join(kit, "amqp.ts")],
+  ]);
 }
 
 function readManifest() {

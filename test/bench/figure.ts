@@ -9,6 +9,8 @@ export interface Figure {
 
 export interface BenchOptions {
   readonly isQuick: boolean;
+  /** `--only TEXT`: what a bench with several scenarios runs, by a part of their names; "" for all. */
+  readonly only: string;
   note(text: string): void;
 }
 

@@ -1,36 +1,16 @@
 /** The carts service's API on a real PostgreSQL: what the original answers, and what bad requests get. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import {
-  type Asked,
-  askService,
-  assertRefused,
-  badBodies,
-  type Postgres,
-  startPostgres,
-  whyNoPostgres,
-} from "../kit/test/stage.ts";
+import { test } from "node:test";
+import { onPostgres } from "../kit/test/on-postgres.ts";
+import { assertRefused, badBodies } from "../kit/test/stage.ts";
 import { createCartsService } from "./service.ts";
 import { createCartStore } from "./store.ts";
 
-const skip = whyNoPostgres();
-let postgres: Postgres;
-let carts: Asked;
-let close: () => Promise<void>;
-
-before(async () => {
-  if (skip !== false) return;
-  postgres = await startPostgres("carts");
-  const store = createCartStore(postgres.url);
-  carts = await askService(createCartsService(store, () => undefined));
-  close = () => store.close();
+const carts = onPostgres("carts", (url) => {
+  const store = createCartStore(url);
+  return { service: createCartsService(store, () => undefined), close: () => store.close() };
 });
-after(async () => {
-  if (skip !== false) return;
-  await carts.close();
-  await close();
-  await postgres.stop();
-});
+const { skip } = carts;
 
 const sock = { itemId: "sock-1", unitPrice: 12.5 };
 const items = async (id: string) => {
@@ -86,7 +66,7 @@ test("twenty additions at once all count", { skip }, async () => {
 
 test("what was acknowledged is there after kill -9 of the database", { skip }, async () => {
   await carts.ask("POST", "/carts/kept/items", sock);
-  await postgres.crash();
+  await carts.crash();
   assert.deepEqual(await items("kept"), [["sock-1", 1, 12.5]]);
 });
 

@@ -1,35 +1,16 @@
 /** The catalogue's API on a real PostgreSQL: what the original answers, and what bad requests get. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import {
-  type Asked,
-  askService,
-  assertRefused,
-  type Postgres,
-  startPostgres,
-  whyNoPostgres,
-} from "../kit/test/stage.ts";
+import { test } from "node:test";
+import { onPostgres } from "../kit/test/on-postgres.ts";
+import { assertRefused } from "../kit/test/stage.ts";
 import { createCatalogueService } from "./service.ts";
 import { createSockStore, type Sock } from "./store.ts";
 
-const skip = whyNoPostgres();
-let postgres: Postgres;
-let catalogue: Asked;
-let close: () => Promise<void>;
-
-before(async () => {
-  if (skip !== false) return;
-  postgres = await startPostgres("socksdb");
-  const store = createSockStore(postgres.url);
-  catalogue = await askService(createCatalogueService(store, () => undefined));
-  close = () => store.close();
+const catalogue = onPostgres("socksdb", (url) => {
+  const store = createSockStore(url);
+  return { service: createCatalogueService(store, () => undefined), close: () => store.close() };
 });
-after(async () => {
-  if (skip !== false) return;
-  await catalogue.close();
-  await close();
-  await postgres.stop();
-});
+const { skip } = catalogue;
 
 const list = async (query: string) => (await catalogue.ask("GET", `/catalogue${query}`)).json as Sock[];
 
@@ -40,6 +21,13 @@ test("ten socks in the original's form, prices as numbers", { skip }, async () =
   assert.deepEqual([weave?.price, weave?.count, weave?.tag, weave?.imageUrl.length], [17.15, 33, ["geek", "black"], 2]);
   const one = await catalogue.ask("GET", `/catalogue/${weave?.id}`);
   assert.deepEqual(one.json, weave);
+});
+
+test("a database that comes back empty gets its socks again, without a restart of the service", { skip }, async () => {
+  const before = await list("");
+  await catalogue.loseEverything();
+  const [after, again] = await Promise.all([list(""), list("")]);
+  assert.deepEqual([after, again], [before, before]);
 });
 
 test("pages do not overlap, tags are any-of", { skip }, async () => {

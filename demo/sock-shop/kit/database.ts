@@ -1,6 +1,7 @@
 /**
  * A service's own PostgreSQL. The service owns its schema: migrations run, in order and once, before the first query, under an advisory lock
- * so that replicas may start together. The database may come later than the service: every use tries again.
+ * so that replicas may start together. The database may come later than the service: every use tries again. It may also come back empty (a store
+ * without a volume that was restarted): a table that is missing is a reason to migrate again.
  */
 import pg from "pg";
 
@@ -35,23 +36,41 @@ export function openDatabase({ url, migrations }: DatabaseOptions): Database {
     });
     return migrated;
   };
-  const query: Database["query"] = async (text, values = []) => {
-    await ready();
-    return (await pool.query(text, [...values])).rows;
+  const onSchema = async <T>(work: () => Promise<T>): Promise<T> => {
+    const schema = ready();
+    await schema;
+    try {
+      return await work();
+    } catch (error) {
+      if (!isMissingTable(error)) throw error;
+      // Of all that fail at the same time, the first migrates and the others wait with it.
+      if (migrated === schema) migrated = undefined;
+      await ready();
+      return await work();
+    }
   };
+  const query: Database["query"] = (text, values = []) =>
+    onSchema(async () => (await pool.query(text, [...values])).rows);
   return {
     query,
-    async transaction(work) {
-      await ready();
-      return inTransaction(pool, (client) =>
-        work(async (text, values = []) => (await client.query(text, [...values])).rows),
-      );
-    },
+    transaction: (work) =>
+      onSchema(() =>
+        inTransaction(pool, (client) =>
+          work(async (text, values = []) => (await client.query(text, [...values])).rows),
+        ),
+      ),
     async ping() {
       await query("SELECT 1");
     },
     close: () => pool.end(),
   };
+}
+
+/** https://www.postgresql.org/docs/18/errcodes-appendix.html */
+const UNDEFINED_TABLE = "42P01";
+
+function isMissingTable(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === UNDEFINED_TABLE;
 }
 
 function migrate(pool: pg.Pool, migrations: readonly string[]): Promise<void> {

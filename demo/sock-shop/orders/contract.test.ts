@@ -1,93 +1,31 @@
 /** The orders service's API on a real PostgreSQL, with the real payment service and stand-ins for what it asks of the others. */
 import assert from "node:assert/strict";
-import { createServer, type Server } from "node:http";
-import { after, before, test } from "node:test";
-import {
-  type Asked,
-  askService,
-  assertRefused,
-  type BadCase,
-  badBodies,
-  listen,
-  type Postgres,
-  startPostgres,
-  whyNoPostgres,
-} from "../kit/test/stage.ts";
-import { createPaymentService } from "../payment/service.ts";
+import { after, test } from "node:test";
+import { onPostgres } from "../kit/test/on-postgres.ts";
+import { assertRefused, type BadCase, badBodies } from "../kit/test/stage.ts";
+import { createCheckout } from "./checkout.ts";
 import { createOrdersService } from "./service.ts";
 import { createOrderStore } from "./store.ts";
+import { linksTo, type OtherServices, startOtherServices } from "./test/other-services.ts";
 
-const skip = whyNoPostgres();
-let postgres: Postgres;
-let payment: Asked;
-let orders: Asked;
-let peers: Server;
-let peersUrl: string;
-let close: () => Promise<void>;
-const shipped: unknown[] = [];
-
-/** What user, carts and shipping answer, by path. */
-const ANSWERS: Readonly<Record<string, unknown>> = {
-  "/customers/1": { id: "1", firstName: "Eve" },
-  "/addresses/1": { id: "a", street: "Loom Lane" },
-  "/cards/1": { id: "c", longNum: "5953580604169678" },
-  "/carts/1/items": [
-    { id: "i", itemId: "sock-1", quantity: 2, unitPrice: 17.15 },
-    { id: "j", itemId: "sock-2", quantity: 1, unitPrice: 0.1 },
-  ],
-  "/carts/rich/items": [{ id: "i", itemId: "sock-1", quantity: 10, unitPrice: 17.15 }],
-  "/carts/empty/items": [],
-  "/carts/odd/items": [{ id: "i", itemId: "sock-1", quantity: -2, unitPrice: 17.15 }],
-  "/carts/html/items": "<html>",
-};
-
-before(async () => {
-  if (skip !== false) return;
-  postgres = await startPostgres("orders");
-  payment = await askService(createPaymentService({ declineOver: 105, log: () => undefined }));
-  peers = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      if (request.url === "/slow") return;
-      if (request.url === "/shipping") {
-        shipped.push({ body: JSON.parse(Buffer.concat(chunks).toString()), trace: request.headers["x-request-id"] });
-        response.writeHead(201).end("{}");
-        return;
-      }
-      const answer = ANSWERS[request.url ?? ""];
-      response.writeHead(answer === undefined ? 404 : 200);
-      response.end(typeof answer === "string" ? answer : JSON.stringify(answer ?? {}));
-    });
+let others: OtherServices;
+const orders = onPostgres("orders", async (url) => {
+  others = await startOtherServices();
+  const store = createOrderStore(url);
+  const checkout = createCheckout(store.steps, {
+    paymentUrl: `${others.url}/paymentAuth`,
+    shippingUrl: `${others.url}/shipping`,
+    timeoutMs: 500,
+    log: () => undefined,
   });
-  peersUrl = `http://127.0.0.1:${await listen(peers)}`;
-  const store = createOrderStore(postgres.url);
-  orders = await askService(
-    createOrdersService(store, {
-      paymentUrl: `${payment.url}/paymentAuth`,
-      shippingUrl: `${peersUrl}/shipping`,
-      timeoutMs: 200,
-      log: () => undefined,
-    }),
-  );
-  close = () => store.close();
+  return {
+    service: createOrdersService(store, checkout, () => undefined),
+    close: () => checkout.close().then(() => store.close()),
+  };
 });
-after(async () => {
-  if (skip !== false) return;
-  await orders.close();
-  await payment.close();
-  peers.closeAllConnections();
-  peers.close();
-  await close();
-  await postgres.stop();
-});
-
-const links = (cart: string) => ({
-  customer: `${peersUrl}/customers/1`,
-  address: `${peersUrl}/addresses/1`,
-  card: `${peersUrl}/cards/1`,
-  items: `${peersUrl}/carts/${cart}/items`,
-});
+const { skip } = orders;
+after(() => others?.close());
+const links = (cart: string) => linksTo(others, cart);
 
 test("an order is paid, shipped, kept and found again", { skip }, async () => {
   const placed = await orders.ask("POST", "/orders", links("1"), { "x-request-id": "trace-me" });
@@ -99,26 +37,28 @@ test("an order is paid, shipped, kept and found again", { skip }, async () => {
     shipment: { id: string; name: string };
   };
   assert.deepEqual([order.total, order.customerId, order.shipment.name], [39.39, "1", "1"]);
-  assert.deepEqual(shipped, [{ body: order.shipment, trace: "trace-me" }]);
+  assert.deepEqual(others.shipped, [{ body: order.shipment, trace: "trace-me" }]);
   const found = await orders.ask("GET", "/orders/search/customerId?sort=date&custId=1");
   assert.deepEqual((found.json as { _embedded: { customerOrders: unknown[] } })._embedded.customerOrders, [order]);
   assert.deepEqual((await orders.ask("GET", `/orders/${order.id}`)).json, order);
-  const others = await orders.ask("GET", "/orders/search/customerId?custId=2");
-  assert.deepEqual(others.json, { _embedded: { customerOrders: [] } });
+  const anotherOnes = await orders.ask("GET", "/orders/search/customerId?custId=2");
+  assert.deepEqual(anotherOnes.json, { _embedded: { customerOrders: [] } });
 });
 
 test("an acknowledged order survives kill -9 of the database", { skip }, async () => {
   const { id } = (await orders.ask("POST", "/orders", links("1"))).json as { id: string };
-  await postgres.crash();
+  await orders.crash();
   assert.equal((await orders.ask("GET", `/orders/${id}`)).status, 200);
 });
 
 test("what payment declines is 406 with its words, and neither shipped nor kept", { skip }, async () => {
-  const before = shipped.length;
+  const before = others.shipped.length;
   const { status, json } = await orders.ask("POST", "/orders", links("rich"));
   assert.equal(status, 406);
   assert.equal((json as { message: string }).message, "Payment declined: amount exceeds 105.00");
-  assert.equal(shipped.length, before);
+  assert.equal(others.shipped.length, before);
+  const { json: kept } = await orders.ask("GET", "/orders");
+  assert.doesNotMatch(JSON.stringify(kept), /176\.49/);
 });
 
 test("health names the service and its database", { skip }, async () => {
@@ -144,7 +84,11 @@ const bad: readonly (BadCase | { readonly name: string; readonly status: number;
   { name: "a cart that is not there", status: 406, body: () => links("none") },
   { name: "items that make no sense", status: 500, body: () => links("odd") },
   { name: "items that are no JSON", status: 500, body: () => links("html") },
-  { name: "somebody who does not answer", status: 500, body: () => ({ ...links("1"), customer: `${peersUrl}/slow` }) },
+  {
+    name: "somebody who does not answer",
+    status: 500,
+    body: () => ({ ...links("1"), customer: `${others.url}/slow` }),
+  },
   { name: "a search for nobody", request: ["GET", "/orders/search/customerId"], status: 400 },
   { name: "an unknown order", request: ["GET", "/orders/000000000000000000000000"], status: 404 },
   { name: "SQL for an id", request: ["GET", `/orders/${encodeURIComponent("' OR 1=1 --")}`], status: 404 },

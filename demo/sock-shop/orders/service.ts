@@ -1,28 +1,23 @@
 /**
  * The orders service's REST API as the original has it (HAL, searches by customer).
- * Differences, mends: an unknown order is 404, links that are no URLs are 406 like missing ones.
+ * README.md lists where it differs.
  */
 import { createService, HttpError, type Response, type Service } from "@sock-shop/kit";
-import { type OrderLinks, type OrderPeers, placeOrder } from "./place-order.ts";
+import type { Checkout } from "./checkout.ts";
+import type { OrderLinks } from "./gather-order.ts";
 import type { Order, OrderStore } from "./store.ts";
 
-export interface OrdersOptions extends OrderPeers {
-  readonly log?: (line: string) => void;
-}
-
-export function createOrdersService(store: OrderStore, options: OrdersOptions): Service {
+export function createOrdersService(store: OrderStore, checkout: Checkout, log?: (line: string) => void): Service {
   return createService({
     name: "orders",
-    ...(options.log === undefined ? {} : { log: options.log }),
+    ...(log === undefined ? {} : { log }),
     onError: (error) => ({ status: error.status, json: { status: error.status, message: error.message } }),
     routes: [
       {
         method: "POST",
         path: "/orders",
         async handle(request) {
-          const order = await placeOrder(readLinks(await request.json()), options, request.trace);
-          await store.save(order);
-          return hal(withLinks(order), 201);
+          return hal(withLinks(await checkout.place(readLinks(await request.json()), request.trace)), 201);
         },
       },
       { method: "GET", path: "/orders", handle: async () => hal(embed(await store.list())) },

@@ -127,7 +127,7 @@ test("what a worker had in hand when it died comes again, marked; what fails is 
     return new Promise(() => undefined);
   });
   await until(() => outbox.isConnected() && dying.isConnected());
-  outbox.accept({ body: Buffer.from("{no shipment"), headers: {} });
+  await outbox.accept({ body: Buffer.from("{no shipment"), headers: {} });
   for (const id of ["1", "2"]) await post(asked, id);
   await until(() => held.length === 2 && dying.counts().unreadable === 1);
   const seen: string[] = [];

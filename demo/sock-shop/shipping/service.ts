@@ -24,7 +24,7 @@ export function createShippingService(outbox: Outbox, log?: (line: string) => vo
         path: "/shipping",
         async handle(request) {
           const shipment = readShipment(await request.json());
-          if (!outbox.accept({ body: Buffer.from(JSON.stringify(shipment)), headers: request.trace }))
+          if (!(await outbox.accept({ body: Buffer.from(JSON.stringify(shipment)), headers: request.trace })))
             throw new HttpError(503, "too many shipments wait for the queue");
           return { status: 201, json: shipment };
         },

@@ -1,37 +1,17 @@
 /** The user service's API on a real PostgreSQL: what the original answers, and what bad requests get. */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import {
-  type Asked,
-  askService,
-  assertRefused,
-  badBodies,
-  type Postgres,
-  startPostgres,
-  whyNoPostgres,
-} from "../kit/test/stage.ts";
+import { test } from "node:test";
+import { onPostgres } from "../kit/test/on-postgres.ts";
+import { assertRefused, badBodies } from "../kit/test/stage.ts";
 import { createUserService } from "./service.ts";
 import { createUserStore } from "./store.ts";
 
-const skip = whyNoPostgres();
 const EVE = "57a98d98e4b00679b4a830af";
-let postgres: Postgres;
-let user: Asked;
-let close: () => Promise<void>;
-
-before(async () => {
-  if (skip !== false) return;
-  postgres = await startPostgres("users");
-  const store = createUserStore(postgres.url);
-  user = await askService(createUserService(store, { domain: "user", log: () => undefined }));
-  close = () => store.close();
+const user = onPostgres("users", (url) => {
+  const store = createUserStore(url);
+  return { service: createUserService(store, { domain: "user", log: () => undefined }), close: () => store.close() };
 });
-after(async () => {
-  if (skip !== false) return;
-  await user.close();
-  await close();
-  await postgres.stop();
-});
+const { skip } = user;
 
 const basic = (name: string, password: string) => ({
   authorization: `Basic ${Buffer.from(`${name}:${password}`).toString("base64")}`,

@@ -203,6 +203,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of upgraded) socket.destroy();
       server.closeAllConnections();
+      context.admission.close();
       await closed;
       store.close();
     },

@@ -1,5 +1,5 @@
-/** One HTTPS request over a stream that `dialService` opened: webhooks and the kubelet API. Every connection has one owner and one end. */
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+/** TLS over a stream that `dialService` opened: to webhooks and to the kubelet API. Every connection has one owner and one end. */
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { connect, type TLSSocket } from "node:tls";
 import { MeshError } from "@argyle/core";
@@ -41,35 +41,6 @@ export async function dialTls(dial: DialService, target: TlsTarget, signal: Abor
       reject(error);
     });
     if (signal.aborted) onAbort();
-  });
-}
-
-export interface TlsRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-/** Sends the request and resolves with the response's head; the body is the caller's to read or destroy. */
-export function sendOver(socket: Duplex, request: TlsRequest): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const outgoing: ClientRequest = httpRequest({
-      method: request.method,
-      path: request.path,
-      headers: {
-        ...request.headers,
-        connection: "close",
-        ...(request.body === undefined ? {} : { "content-length": String(Buffer.byteLength(request.body)) }),
-      },
-      createConnection: () => socket,
-    });
-    outgoing.once("response", resolve);
-    outgoing.on("error", (error) => {
-      socket.destroy();
-      reject(error);
-    });
-    outgoing.end(request.body);
   });
 }
 

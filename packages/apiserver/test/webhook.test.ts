@@ -33,8 +33,19 @@ async function startWebhook(t: TestScope, answer: (request: Review) => object) {
         server.closeAllConnections();
       }),
   );
+  let connections = 0;
+  server.on("secureConnection", () => {
+    connections += 1;
+  });
   const { port } = server.address() as AddressInfo;
-  return { seen, port, caBundle: Buffer.from(pki.caCertPem).toString("base64") };
+  const hangUp = () => server.closeAllConnections();
+  return {
+    seen,
+    connections: () => connections,
+    hangUp,
+    port,
+    caBundle: Buffer.from(pki.caCertPem).toString("base64"),
+  };
 }
 
 type Hook = Awaited<ReturnType<typeof startWebhook>>;
@@ -100,6 +111,17 @@ test("a denial is printed as kubectl expects it", async (t) => {
   const { body } = await h.must(400, "POST", CMS, { body: { metadata: { name: "a" } } });
   assert.equal(body.message, 'admission webhook "hook.example.com" denied the request: no such host');
   await h.must(404, "GET", `${CMS}/a`);
+});
+
+test("a connection serves many calls, and one that its server closed is replaced", async (t) => {
+  const hook = await startWebhook(t, () => ({ allowed: true }));
+  const h = await start(t, hook);
+  await register(h, "validating", webhook(hook));
+  for (const name of ["a", "b", "c"]) await h.must(201, "POST", CMS, { body: { metadata: { name } } });
+  assert.equal(hook.connections(), 1);
+  hook.hangUp();
+  await h.must(201, "POST", CMS, { body: { metadata: { name: "d" } } });
+  assert.equal(hook.connections(), 2);
 });
 
 test("selectors, rules and exempt kinds keep requests away from a webhook", async (t) => {

@@ -10,7 +10,8 @@ export {
   parseGrpcTimeout,
 } from "./grpc/status.ts";
 export type { HeaderBlock } from "./headers/header-block.ts";
-export { hasToken, removeHopByHop } from "./headers/hop-by-hop.ts";
+export { createNameList, type NameList } from "./headers/header-names.ts";
+export { hasToken, removeConnectionFields, removeHopByHop } from "./headers/hop-by-hop.ts";
 export { createHeaderBlock } from "./headers/text-header-block.ts";
 export {
   type BodyEvent,

@@ -1,5 +1,6 @@
 /**
- * Peers that we did not write, where they are installed (Debian nghttp2-client; h2spec from its releases): skipped aloud otherwise.
+ * Peers that we did not write, where they are installed (Debian nghttp2-client; h2spec by
+ * `go install github.com/summerwind/h2spec/cmd/h2spec@latest`): skipped aloud otherwise.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";

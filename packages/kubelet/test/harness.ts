@@ -87,7 +87,6 @@ export async function startHarness(t: Scope, images: readonly ImageEntry[] = [])
         clock: systemClock,
         log: silentLogger,
         preloadPath: existsSync(real) ? real : stub,
-        // biome-ignore lint/style/noProcessEnv: the test is its own main
         hostEnv: { PATH: process.env.PATH, HOME: dir },
         ...(serving === undefined ? {} : { serving }),
       });

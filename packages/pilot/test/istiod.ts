@@ -25,7 +25,12 @@ export interface TestIstiod {
 /** Tokens are `<namespace>/<serviceAccount>`; anything else is refused. */
 export async function startIstiod(
   source: ConfigSource,
-  options: { readonly store?: CaStore; readonly listen?: string; readonly clock?: Clock } = {},
+  options: {
+    readonly store?: CaStore;
+    readonly listen?: string;
+    readonly listenPlaintext?: string;
+    readonly clock?: Clock;
+  } = {},
 ): Promise<TestIstiod> {
   const clock = options.clock ?? systemClock;
   const registry = createRegistry();
@@ -51,7 +56,7 @@ export async function startIstiod(
   return {
     server,
     ca,
-    plainPort: await server.listenPlaintext("127.0.0.1:0"),
+    plainPort: await server.listenPlaintext(options.listenPlaintext ?? "127.0.0.1:0"),
     tlsPort: await server.listenTls(options.listen ?? "127.0.0.1:0", serving),
     metrics: () => registry.expose(),
     async close() {

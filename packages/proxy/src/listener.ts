@@ -10,7 +10,7 @@ import { formatHostPort } from "./config/address.ts";
 import { findFilterChain } from "./config/filter-chain-match.ts";
 import type { FilterChainConfig, ListenerConfig } from "./config/listener-config.ts";
 import { takeProxyHeader } from "./filters/proxy-protocol.ts";
-import { DownstreamConnection } from "./http/downstream-connection.ts";
+import { acceptHttp } from "./http/accept-http.ts";
 import type { DownstreamFacts, DownstreamTlsFacts } from "./http/downstream-facts.ts";
 import type { HttpContext } from "./http/http-context.ts";
 import { StreamState } from "./http/stream-state.ts";
@@ -40,14 +40,15 @@ export interface AcceptedConnection {
 export interface ActiveListener {
   readonly config: ListenerConfig;
   accept(connection: AcceptedConnection): void;
-  /** Connections end with their next response (`connection: close`), the rest when the drain time is over, so that no request is lost. */
+  /** Connections end with their next response (HTTP/2: GOAWAY, and when the last one is answered), the rest when the drain time is over, so that no request is lost. */
   drain(): void;
   readonly connections: number;
   close(): void;
 }
 
-interface Closable {
+interface OpenConnection {
   close(): void;
+  drain(): void;
 }
 
 let nextConnectionId = 1;
@@ -63,7 +64,7 @@ export function createActiveListener(
   let isDraining = false;
   const stats: ListenerStats = createListenerStats(deps.registry, listenerStatName(config));
   const contexts = new Map<FilterChainConfig, HttpContext | TcpContext>();
-  const open = new Set<Closable>();
+  const open = new Set<OpenConnection>();
   const writeListenerLogs = createLogWriter(config.accessLogs, deps);
 
   const contextOf = (chain: FilterChainConfig): HttpContext | TcpContext | undefined => {
@@ -130,7 +131,7 @@ export function createActiveListener(
     }
     stats.cxTotal.add(1);
     stats.cxActive.add(1);
-    let entry: Closable | undefined;
+    let entry: OpenConnection | undefined;
     let isGone = false;
     const onClose = () => {
       isGone = true;
@@ -138,11 +139,11 @@ export function createActiveListener(
       if (entry !== undefined) open.delete(entry);
     };
     if (isHttp(context)) {
-      new DownstreamConnection(context, known, transport, peeked, onClose);
-      entry = { close: () => transport.socket.destroy() };
+      const http = acceptHttp(context, known, transport, peeked, onClose);
+      entry = { close: () => transport.socket.destroy(), drain: () => http.drain() };
     } else {
       const session = new TcpSession(context, known, transport, peeked, onClose);
-      entry = { close: () => session.close() };
+      entry = { close: () => session.close(), drain: () => undefined };
     }
     if (!isGone) open.add(entry);
   };
@@ -232,6 +233,7 @@ export function createActiveListener(
     drain() {
       if (isDraining) return;
       isDraining = true;
+      for (const connection of [...open]) connection.drain();
       deps.clock.after(
         DRAIN_MS,
         () => {

@@ -2,6 +2,8 @@
  * The one place where a failure becomes a response: status, body, response flag and response_code_details exactly as Envoy 1.36 has them.
  * https://www.envoyproxy.io/docs/envoy/v1.36.0/configuration/http/http_conn_man/response_code_details
  */
+import { GrpcStatus } from "@argyle/codec";
+
 export interface LocalReply {
   readonly status: number;
   readonly body: string;
@@ -9,6 +11,8 @@ export interface LocalReply {
   readonly details: string;
   readonly headers?: readonly (readonly [string, string])[];
   readonly close?: boolean;
+  /** For gRPC clients, where it is not what the status means. */
+  readonly grpcStatus?: number;
 }
 
 const reply = (status: number, body: string, flag: string | undefined, details: string, close = false): LocalReply => ({
@@ -27,10 +31,12 @@ export const LOCAL_REPLY = {
   streamIdleTimeout: reply(408, "stream timeout", "SI", "stream_idle_timeout", true),
   requestTimeout: reply(408, "request timeout", undefined, "request_overall_timeout", true),
   headerTimeout: reply(408, "request header timeout", undefined, "request_header_timeout", true),
-  missingHost: reply(400, "", undefined, "missing_host_header"),
-  pathNormalization: reply(400, "", undefined, "path_normalization_failed"),
-  pathFragment: reply(400, "", undefined, "path_with_fragment"),
-  lowVersion: reply(426, "", undefined, "low_version", true),
+  missingHost: reply(400, "", undefined, "missing_host_header", true),
+  /** Also for a fragment in the path. */
+  pathNormalization: reply(400, "", undefined, "path_normalization_failed", true),
+  absolutePath: reply(404, "", undefined, "absolute_path_rejected"),
+  queryWithoutType: reply(400, "", undefined, "query_missing_content_type", true),
+  lowVersion: reply(426, "Upgrade Required", "DPE", "low_version", true),
   upgradeFailed: reply(403, "", undefined, "upgrade_failed"),
   retryBuffer: reply(
     507,
@@ -68,24 +74,40 @@ export function rbacDeniedDetails(policy: string): string {
 }
 
 export function maxStreamDuration(isRequestComplete: boolean): LocalReply {
-  return reply(
-    isRequestComplete ? 504 : 408,
-    "upstream max stream duration reached",
-    "UMSDR",
-    "upstream_max_stream_duration_reached",
-  );
+  return {
+    ...reply(
+      isRequestComplete ? 504 : 408,
+      "upstream max stream duration reached",
+      "UMSDR",
+      "upstream_max_stream_duration_reached",
+    ),
+    grpcStatus: GrpcStatus.deadlineExceeded,
+  };
+}
+
+/** The longest duration that a route allows its streams, as the connection manager says it. */
+export function routeMaxDuration(isRequestComplete: boolean): LocalReply {
+  return reply(isRequestComplete ? 504 : 408, "downstream duration timeout", undefined, "max_duration_timeout");
 }
 
 export function streamIdle(isRequestComplete: boolean): LocalReply {
-  return isRequestComplete ? { ...LOCAL_REPLY.streamIdleTimeout, status: 504 } : LOCAL_REPLY.streamIdleTimeout;
+  return isRequestComplete
+    ? { ...LOCAL_REPLY.streamIdleTimeout, status: 504, close: false }
+    : LOCAL_REPLY.streamIdleTimeout;
 }
 
 export function codecError(status: number, details: string): LocalReply {
   return reply(status, STATUS_BODY[status] ?? "Bad Request", "DPE", details, true);
 }
 
+/** A request that the codec could read but nobody should answer; closed, since the next one may not be what it seems. */
+export function badRequest(details: string): LocalReply {
+  return codecError(400, details);
+}
+
 const STATUS_BODY: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  426: "Upgrade Required",
   431: "Request Header Fields Too Large",
   501: "Not Implemented",
 };
@@ -100,6 +122,8 @@ export type ResetReason =
   | { readonly kind: "connect-timeout" }
   | { readonly kind: "termination" }
   | { readonly kind: "remote-reset" }
+  /** The server has certainly not acted on the request. */
+  | { readonly kind: "refused" }
   | { readonly kind: "overflow" }
   | { readonly kind: "protocol-error"; readonly detail: string }
   | { readonly kind: "local-reset" };
@@ -115,6 +139,8 @@ export function resetText(reason: ResetReason): { readonly reason: string; reado
       return { reason: "connection termination", transport: "" };
     case "remote-reset":
       return { reason: "remote reset", transport: "" };
+    case "refused":
+      return { reason: "remote refused stream reset", transport: "" };
     case "overflow":
       return { reason: "overflow", transport: "" };
     case "protocol-error":
@@ -132,6 +158,7 @@ export function resetFlag(reason: ResetReason): string {
     case "termination":
       return "UC";
     case "remote-reset":
+    case "refused":
       return "UR";
     case "overflow":
       return "UO";
@@ -154,20 +181,4 @@ export function upstreamReset(reason: ResetReason, wasRetried: boolean): LocalRe
     details: `upstream_reset_before_response_started{${details}}`,
     ...(reason.kind === "overflow" ? { headers: [["x-envoy-overloaded", "true"]] as const } : {}),
   };
-}
-
-const GRPC_STATUS: Readonly<Record<number, number>> = {
-  400: 13,
-  401: 16,
-  403: 7,
-  404: 12,
-  429: 14,
-  502: 14,
-  503: 14,
-  504: 14,
-};
-
-/** gRPC clients get HTTP 200 and a grpc-status instead. */
-export function grpcStatusOf(httpStatus: number): number {
-  return GRPC_STATUS[httpStatus] ?? 2;
 }

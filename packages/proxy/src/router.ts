@@ -10,6 +10,16 @@ import type { RedirectAction, Route, RouteTable, VirtualHost } from "./config/ro
 
 export function findVirtualHost(table: RouteTable, authority: string): VirtualHost | undefined {
   if (table.exact.size === 0 && table.suffixes.length === 0 && table.prefixes.length === 0) return table.fallback;
+  // hot: callers ask for the same host again and again; comparing two texts is cheaper than hashing one (bench dataplane).
+  const { lastFound } = table;
+  if (lastFound.authority === authority) return lastFound.virtualHost;
+  const virtualHost = searchVirtualHost(table, authority);
+  lastFound.authority = authority;
+  lastFound.virtualHost = virtualHost;
+  return virtualHost;
+}
+
+function searchVirtualHost(table: RouteTable, authority: string): VirtualHost | undefined {
   let host = LOWER.test(authority) ? authority.toLowerCase() : authority;
   if (table.ignorePort) host = host.replace(/:\d+$/, "");
   const exact = table.exact.get(host);

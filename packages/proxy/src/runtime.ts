@@ -65,6 +65,7 @@ export function createRuntime(deps: ProxyDeps): Runtime {
   let isReady = false;
 
   const clusterDeps: ClusterDeps = {
+    clock: deps.clock,
     registry: deps.registry,
     wheel: deps.wheel,
     dialer: deps.dialer,

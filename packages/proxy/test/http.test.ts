@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
-import { eventually } from "@argyle/testkit";
+import { eventually, settle } from "@argyle/testkit";
 import { setAcceptMode } from "../src/io/transport.ts";
 import { bodyOf, exchange, httpListener, replying, startProxy, startUpstream, staticCluster } from "./harness.ts";
 
@@ -131,8 +131,8 @@ const locals: readonly {
     routes: () => [route("a")],
     request: "GET / HTTP/1.0\r\nHost: a\r\n\r\n",
     status: "426 Upgrade Required",
-    body: "",
-    log: "426 - low_version 0 /\n",
+    body: "Upgrade Required",
+    log: "426 DPE low_version 0 /\n",
   },
   {
     name: "upgrade that is not allowed",
@@ -305,6 +305,9 @@ test("WebSocket: 101 and then bytes both ways", async (t) => {
   socket.write("ping");
   await eventually("pong", () => assert.match(received, /readypong$/));
   socket.destroy();
+  await eventually("its end is logged", () => assert.ok(h.logs.length > 0));
+  await settle();
+  assert.equal(h.logs.length, 1, h.logs.join(""));
 });
 
 test("mirrors a request with a -shadow host and ignores its answer", async (t) => {

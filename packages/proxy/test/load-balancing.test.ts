@@ -36,6 +36,7 @@ function clusterOf(hosts: readonly HostSpec[], extra: object): Cluster {
   assert.deepEqual(problems, []);
   return new Cluster(config, "1", {
     registry: createRegistry(),
+    clock: createFakeClock(),
     wheel: createTimerWheel(createFakeClock()),
     dialer: { dial: () => Promise.reject(new Error("not in this test")) },
     secrets: createSecretStore(),

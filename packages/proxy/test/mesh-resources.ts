@@ -18,6 +18,7 @@ const ALPN = struct("istio.alpn", "istio.envoy.config.filter.http.alpn.v2alpha1.
   alpn_override: [
     { upstream_protocol: "HTTP10", alpn_override: ["istio-http/1.0", "istio", "http/1.0"] },
     { upstream_protocol: "HTTP11", alpn_override: ["istio-http/1.1", "istio", "http/1.1"] },
+    { upstream_protocol: "HTTP2", alpn_override: ["istio-h2", "istio", "h2"] },
   ],
 });
 const ROUTER = filter("router", "envoy.extensions.filters.http.router.v3.Router");
@@ -34,6 +35,16 @@ const hcm = (cluster: string, filters: readonly object[]) =>
     http_filters: filters,
   });
 
+/** A port that is sniffed is spoken to as its client speaks. */
+const AS_CLIENT = {
+  typed_extension_protocol_options: {
+    "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+      "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+      use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
+    },
+  },
+};
+
 export function sniffedClient(service: string, vip: string, pod: string, port: number) {
   const cluster = `outbound|${port}||${service}`;
   return {
@@ -44,6 +55,7 @@ export function sniffedClient(service: string, vip: string, pod: string, port: n
         eds_cluster_config: { eds_config: { ads: {} }, service_name: cluster },
         connect_timeout: "2s",
         filters: [EXCHANGE],
+        ...AS_CLIENT,
         transport_socket: filter("tls", "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext", {
           sni: `outbound_.${port}_._.${service}`,
           common_tls_context: {
@@ -122,6 +134,7 @@ export function sniffedServer(service: string, port: number) {
         type: "ORIGINAL_DST",
         lb_policy: "CLUSTER_PROVIDED",
         connect_timeout: "2s",
+        ...AS_CLIENT,
         metadata: { filter_metadata: { istio: { services: [{ host: service, name, namespace }] } } },
       },
     ],

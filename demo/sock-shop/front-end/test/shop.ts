@@ -10,6 +10,7 @@ import { createCartsService } from "../../carts/service.ts";
 import { createCartStore } from "../../carts/store.ts";
 import { createCatalogueService } from "../../catalogue/service.ts";
 import { createSockStore } from "../../catalogue/store.ts";
+import { createCheckout } from "../../orders/checkout.ts";
 import { createOrdersService } from "../../orders/service.ts";
 import { createOrderStore } from "../../orders/store.ts";
 import { createPaymentService } from "../../payment/service.ts";
@@ -85,13 +86,12 @@ export async function startShop(root: string): Promise<Shop> {
   doors.carts.open(createCartsService(stores.carts, log));
   doors.payment.open(createPaymentService({ declineOver: 105, log }));
   doors.shipping.open(createShippingStandIn(log));
-  doors.orders.open(
-    createOrdersService(stores.orders, {
-      paymentUrl: `${doors.payment.url}/paymentAuth`,
-      shippingUrl: `${doors.shipping.url}/shipping`,
-      log,
-    }),
-  );
+  const checkout = createCheckout(stores.orders.steps, {
+    paymentUrl: `${doors.payment.url}/paymentAuth`,
+    shippingUrl: `${doors.shipping.url}/shipping`,
+    log,
+  });
+  doors.orders.open(createOrdersService(stores.orders, checkout, log));
 
   const redis: RedisServer = createRedisServer({ port: 0 });
   const redisUrl = (await listen(redis.server)).replace("http:", "redis:");
@@ -133,6 +133,7 @@ export async function startShop(root: string): Promise<Shop> {
     async stop() {
       for (const stop of stops) await stop();
       await stopRedis();
+      await checkout.close();
       await Promise.all(Object.values(stores).map((store) => store.close()));
       await postgres.stop();
     },

@@ -30,6 +30,8 @@ export interface Postgres {
   readonly url: string;
   /** kill -9 of everything, then the same data again. */
   crash(): Promise<void>;
+  /** kill -9 of everything, then an empty database. */
+  loseEverything(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -84,6 +86,12 @@ export async function startPostgres(name: string): Promise<Postgres> {
     url: `postgres://${name}:${name}@localhost:${PORT}/${name}?host=${encodeURIComponent(root)}`,
     async crash() {
       await end("SIGKILL");
+      await start();
+    },
+    async loseEverything() {
+      await end("SIGKILL");
+      rmSync(join(root, "pod/db"), { recursive: true, force: true });
+      mkdirSync(join(root, "pod/db"));
       await start();
     },
     async stop() {
@@ -152,7 +160,7 @@ export interface BadCase {
 
 const INSIDE = /select |insert |syntax|relation|postgres|pg_|node:|\.ts:|\.cjs|at \/|econn|stack/i;
 
-export async function assertRefused(asked: Asked, { request, status }: BadCase): Promise<void> {
+export async function assertRefused(asked: Pick<Asked, "ask">, { request, status }: BadCase): Promise<void> {
   const reply = await asked.ask(...request);
   assert.equal(reply.status, status, reply.text);
   assert.doesNotMatch(reply.text, INSIDE);

@@ -19,12 +19,14 @@ import type { WatchHub } from "../watch-hub.ts";
 import { type AdmissionRequest, matchWebhook } from "./match.ts";
 import { admitPodServiceAccount, awaitDefaultServiceAccount } from "./service-account.ts";
 import { applyWebhookPatch, callWebhook, failedCall, type Verdict } from "./webhook.ts";
+import { createWebhookConnections } from "./webhook-connections.ts";
 
 export interface Admission {
   /** The object after every mutation; the one given when nothing changed it. */
   mutate(request: AdmissionRequest & { readonly object: JsonObject }, warnings: string[]): Promise<JsonObject>;
   /** Throws StatusError when a webhook denies the request. */
   validate(request: AdmissionRequest, warnings: string[]): Promise<void>;
+  close(): void;
 }
 
 export interface AdmissionDeps {
@@ -40,7 +42,8 @@ const VALIDATING = resourceOf("ValidatingWebhookConfiguration");
 const NAMESPACES = resourceOf("Namespace");
 
 export function createAdmission(deps: AdmissionDeps): Admission {
-  const { store, log } = deps;
+  const { store, log, clock } = deps;
+  const connections = createWebhookConnections(deps.dialService, clock);
   const namespaceOf = (request: AdmissionRequest) =>
     request.namespace === undefined ? undefined : store.get(NAMESPACES, undefined, request.namespace);
   const isExempt = (request: AdmissionRequest) => request.resource.group === "admissionregistration.k8s.io";
@@ -53,7 +56,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       throw failedCall(webhook, new Error("the webhook has side effects and does not support dry run"));
     }
     try {
-      return await callWebhook(webhook, request, version, deps);
+      return await callWebhook(webhook, request, version, { connections, clock });
     } catch (error) {
       if (error instanceof StatusError) throw error;
       if (webhook.failurePolicy === "Ignore") {
@@ -97,6 +100,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         if (verdict.value !== undefined) warnings.push(...verdict.value.warnings);
       }
     },
+    close: () => connections.close(),
   };
 }
 

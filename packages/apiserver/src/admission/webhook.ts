@@ -7,13 +7,13 @@ import { type Clock, describeError } from "@argyle/core";
 import { apiVersionOf, type Webhook } from "@argyle/kube-types";
 import jsonPatch from "fast-json-patch";
 import { cloneJson, isJsonObject, type JsonObject, listOf, objectOf, textOf } from "../json.ts";
-import type { DialService } from "../options.ts";
 import { failure, internalError, type StatusError } from "../status.ts";
-import { dialTls, readText, sendOver, type TlsTarget } from "../tls-request.ts";
+import { readText, type TlsTarget } from "../tls-request.ts";
 import type { AdmissionRequest } from "./match.ts";
+import type { WebhookConnections } from "./webhook-connections.ts";
 
 export interface WebhookDeps {
-  readonly dialService: DialService;
+  readonly connections: WebhookConnections;
   readonly clock: Clock;
 }
 
@@ -38,27 +38,14 @@ export async function callWebhook(
   let text: string;
   let code: number;
   try {
-    const socket = await dialTls(deps.dialService, target, abort.signal);
-    const onAbort = () => socket.destroy(new Error("context deadline exceeded"));
-    abort.signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      const response = await sendOver(socket, {
-        method: "POST",
-        path: `${path}${path.includes("?") ? "&" : "?"}timeout=${webhook.timeoutSeconds ?? 10}s`,
-        headers: {
-          host: `${target.host}:${target.port}`,
-          "content-type": "application/json",
-          accept: "application/json",
-          "user-agent": "kube-apiserver-admission",
-        },
-        body: JSON.stringify(buildReview(uid, request, version)),
-      });
-      code = response.statusCode ?? 0;
-      text = await readText(response, MAX_ANSWER_BYTES);
-    } finally {
-      abort.signal.removeEventListener("abort", onAbort);
-      socket.destroy();
-    }
+    const response = await deps.connections.post(
+      target,
+      `${path}${path.includes("?") ? "&" : "?"}timeout=${webhook.timeoutSeconds ?? 10}s`,
+      JSON.stringify(buildReview(uid, request, version)),
+      abort.signal,
+    );
+    code = response.statusCode ?? 0;
+    text = await readText(response, MAX_ANSWER_BYTES);
   } finally {
     timer.cancel();
   }

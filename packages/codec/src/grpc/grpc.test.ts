@@ -93,7 +93,7 @@ for (const [text, ms] of [
 }
 
 test("a written grpc-timeout is what was meant, rounded up by at most its unit", () => {
-  assert.deepEqual([50, 15_000, 0, 1e9].map(formatGrpcTimeout), ["50000000n", "15000000u", "0n", "1000000S"]);
+  assert.deepEqual([50, 15_000, 0, 1e9].map(formatGrpcTimeout), ["50m", "15000m", "0m", "1000000S"]);
   fc.assert(
     fc.property(fc.double({ min: 0, max: 1e12, noNaN: true }), (ms) => {
       const read = parseGrpcTimeout(formatGrpcTimeout(ms)) ?? -1;

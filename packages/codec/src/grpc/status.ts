@@ -89,9 +89,9 @@ export function parseGrpcTimeout(text: string): number | undefined {
   return match === null ? undefined : Number(match[1]) * (UNIT_MS[match[2] ?? ""] ?? 0);
 }
 
-/** A grpc-timeout of so many milliseconds, in the finest unit that eight digits can hold. Never zero for a time that is left. */
+/** A grpc-timeout of so many milliseconds, as Envoy writes it: in the finest unit from there that eight digits can hold. Rounded up. */
 export function formatGrpcTimeout(ms: number): string {
-  for (const unit of ["n", "u", "m", "S", "M"] as const) {
+  for (const unit of ["m", "S", "M"] as const) {
     const count = Math.ceil(ms / (UNIT_MS[unit] ?? 1));
     if (count < 100_000_000) return `${Math.max(0, count)}${unit}`;
   }

@@ -4,6 +4,8 @@
  * (HTTP/1 keeps the received text and slices runs of untouched lines out of it).
  * Invariant: no value ever holds CR, LF or NUL and every name is a token; add() and set() throw codec.header.invalid otherwise.
  */
+import type { NameList } from "./header-names.ts";
+
 export interface HeaderBlock {
   /** The first value, without surrounding blanks. */
   get(name: string): string | undefined;
@@ -17,8 +19,11 @@ export interface HeaderBlock {
   add(name: string, value: string): void;
   /** Replaces every field of that name by one. */
   set(name: string, value: string): void;
+  /** set() without its checks: the name is a constant and the value is made by us of digits, letters and marks (ids, numbers, dates). */
+  setOwn(name: string, value: string): void;
   /** Removes every field of that name; true when there was one. */
   remove(name: string): boolean;
+  removeAll(list: NameList): void;
   /** Removes every field whose name the predicate accepts. */
   removeWhere(isRemoved: (name: string) => boolean): void;
   /** An independent copy (mirrors, retries). Shares the received text. */

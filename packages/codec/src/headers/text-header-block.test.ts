@@ -3,7 +3,7 @@ import test from "node:test";
 import fc from "fast-check";
 import { createRequestReader } from "../http1/reader.ts";
 import type { HeaderBlock } from "./header-block.ts";
-import { removeHopByHop } from "./hop-by-hop.ts";
+import { removeConnectionFields, removeHopByHop } from "./hop-by-hop.ts";
 import { createHeaderBlock } from "./text-header-block.ts";
 
 function received(...lines: string[]): HeaderBlock {
@@ -75,7 +75,8 @@ for (const [name, value] of [
 test("hop-by-hop fields go, and those that Connection names, but not what routes or frames", () => {
   const headers = received(
     "Host: a",
-    "Connection: keep-alive, X-Mine, Content-Length, x-forwarded-for",
+    "Connection: keep-alive, X-Mine, Content-Length, Authorization",
+    "Authorization: mine",
     "Keep-Alive: 5",
     "X-Mine: 1",
     "X-Forwarded-For: 1.2.3.4",
@@ -84,8 +85,20 @@ test("hop-by-hop fields go, and those that Connection names, but not what routes
     "Upgrade: h2c",
     "Proxy-Connection: close",
   );
-  removeHopByHop(headers);
+  assert.equal(removeHopByHop(headers), true);
   assert.deepEqual(listed(headers), ["host: a", "x-forwarded-for: 1.2.3.4", "content-length: 3", "te: trailers"]);
+});
+
+for (const name of ["x-forwarded-for", "X-Forwarded-Host", "x-forwarded-proto", ":path", "close, :authority"]) {
+  test(`a Connection that names ${name} is refused`, () => {
+    assert.equal(removeHopByHop(received("Host: a", `Connection: ${name}`)), false);
+  });
+}
+
+test("a response loses the connection's own fields only", () => {
+  const headers = received("Connection: x-a, close", "X-A: 1", "Keep-Alive: 5", "TE: x", "Transfer-Encoding: chunked");
+  removeConnectionFields(headers);
+  assert.deepEqual(listed(headers), ["x-a: 1", "te: x"]);
 });
 
 test("edits behave like a plain list of fields", () => {

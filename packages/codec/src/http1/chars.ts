@@ -7,6 +7,7 @@ export const LF = 0x0a;
 export const CR = 0x0d;
 export const SPACE = 0x20;
 export const COLON = 0x3a;
+export const DEL = 0x7f;
 
 const TOKEN_MARKS = "!#$%&'*+-.^_`|~";
 
@@ -17,10 +18,10 @@ export const TOKEN_LOWER: Uint8Array = table((byte) => {
 });
 
 /** 1 for what a field value may hold: HTAB, SP, VCHAR, obs-text. Never NUL, CR, LF, DEL or another control. */
-export const IS_VALUE: Uint8Array = table((byte) => (byte === TAB || (byte >= SPACE && byte !== 0x7f) ? 1 : 0));
+export const IS_VALUE: Uint8Array = table((byte) => (byte === TAB || (byte >= SPACE && byte !== DEL) ? 1 : 0));
 
 /** 1 for what a request target may hold: visible ASCII. */
-export const IS_TARGET: Uint8Array = table((byte) => (byte > SPACE && byte < 0x7f ? 1 : 0));
+export const IS_TARGET: Uint8Array = table((byte) => (byte > SPACE && byte < DEL ? 1 : 0));
 
 /** The value of a hex digit, else 255. */
 export const HEX_VALUE: Uint8Array = table((byte) => {

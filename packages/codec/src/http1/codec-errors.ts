@@ -3,7 +3,7 @@ import type { CodecError, CodecErrorCode } from "./events.ts";
 
 interface ErrorRow {
   readonly message: string;
-  readonly status?: 431 | 501;
+  readonly status?: 426 | 431 | 501;
   readonly details?: string;
 }
 
@@ -11,6 +11,7 @@ const ROWS: Readonly<Record<CodecErrorCode, ErrorRow>> = {
   "invalid-method": { message: "the method is not known" },
   "invalid-target": { message: "the request target is not valid" },
   "invalid-version": { message: "the version is not HTTP/1.0 or HTTP/1.1" },
+  "unsupported-version": { message: "the version of HTTP is not 1.0 or 1.1", status: 426, details: "low_version" },
   "invalid-status": { message: "the status code is not three digits of 100 to 999" },
   "invalid-start-line": { message: "the start line is malformed" },
   "invalid-header-name": { message: "a header name holds a character that is not allowed" },
@@ -20,9 +21,12 @@ const ROWS: Readonly<Record<CodecErrorCode, ErrorRow>> = {
   "head-too-large": { message: "the head is too large", status: 431, details: "http1.headers_too_large" },
   "too-many-headers": { message: "there are too many headers", status: 431, details: "http1.too_many_headers" },
   "invalid-host": { message: "there is more than one Host header" },
+  "body-not-allowed": { message: "a message that has no body announces one", details: "http1.body_disallowed" },
+  "unwanted-upgrade": { message: "101 names no protocol, or the request asked for no upgrade" },
   "invalid-content-length": { message: "Content-Length is not one decimal number" },
   "invalid-transfer-encoding": {
-    message: "chunked is not the last transfer coding",
+    message: "the transfer codings are not chunked alone or chunked last",
+    status: 501,
     details: "http1.invalid_transfer_encoding",
   },
   "unsupported-transfer-encoding": {

@@ -3,7 +3,7 @@
  * The reader is pulled: feed() bytes, then call next() until it says "need-data", "paused", "closed" or "error".
  * Invariant: for every message exactly one `head`, then `body`*, at most one `trailers`, then one `end`; interim (1xx) responses come
  * before the head of their request as `informational`. Any split of the same bytes gives the same events (body pieces joined).
- * RFC 9112; errors carry the status that Envoy answers with (400 Bad Request, 431, 501).
+ * RFC 9112; errors carry the status that Envoy answers with (400 Bad Request, 426, 431, 501).
  */
 import type { HeaderBlock } from "../headers/header-block.ts";
 
@@ -85,6 +85,7 @@ export type CodecErrorCode =
   | "invalid-method"
   | "invalid-target"
   | "invalid-version"
+  | "unsupported-version"
   | "invalid-status"
   | "invalid-start-line"
   | "invalid-header-name"
@@ -95,6 +96,8 @@ export type CodecErrorCode =
   | "too-many-headers"
   | "invalid-host"
   | "invalid-content-length"
+  | "body-not-allowed"
+  | "unwanted-upgrade"
   | "invalid-transfer-encoding"
   | "unsupported-transfer-encoding"
   | "length-and-transfer-encoding"
@@ -108,8 +111,8 @@ export type CodecErrorCode =
 /** A peer broke the protocol. The connection cannot be used any more. */
 export interface CodecError {
   readonly code: CodecErrorCode;
-  /** Envoy's local reply for a request: 400, 431 or 501. For a response the proxy answers 502 (UPE), whatever this says. */
-  readonly status: 400 | 431 | 501;
+  /** Envoy's local reply for a request: 400, 426, 431 or 501. For a response the proxy answers 502 (UPE), whatever this says. */
+  readonly status: 400 | 426 | 431 | 501;
   /** Envoy's response_code_details where it has one, else `http1.codec_error`. */
   readonly details: string;
   readonly message: string;
@@ -125,6 +128,11 @@ export interface ReaderLimits {
 export interface ReaderOptions extends Partial<ReaderLimits> {
   /** "chunked-only": any other transfer coding is refused (Envoy: 501). "any" (default): refused only where chunked is not the last one. */
   readonly transferCodings?: "chunked-only" | "any";
+  /**
+   * A body announced where none can be: of CONNECT, 1xx and 204; and a 101 that names no protocol or that nobody asked for.
+   * "ignore" (default): read as if it were not announced.
+   */
+  readonly bodiless?: "refuse" | "ignore";
   /** Keep the case of header names as sent. Default false: names are lower-cased (in place, in the caller's buffer), as Envoy does. */
   readonly preserveCase?: boolean;
 }
@@ -134,6 +142,7 @@ export const ENVOY_READER_OPTIONS = {
   maxHeadBytes: 60 * 1024,
   maxHeaders: 100,
   transferCodings: "chunked-only",
+  bodiless: "refuse",
 } as const satisfies ReaderOptions;
 
 interface Reader<E> {
@@ -155,9 +164,11 @@ export interface RequestReader extends Reader<RequestEvent> {
   readonly isMidMessage: boolean;
 }
 
-/** The request a response belongs to: its method decides the framing (HEAD, CONNECT). */
+/** The request a response belongs to: its method decides the framing (HEAD, CONNECT), and only one that asked for an upgrade may get 101. */
 export interface ResponseContext {
   readonly method: string;
+  /** Default true: a reader that does not know lets 101 pass. */
+  readonly wantsUpgrade?: boolean;
 }
 
 export interface ResponseReader extends Reader<ResponseEvent> {
@@ -174,6 +185,8 @@ export interface OutgoingRequest {
   readonly headers: HeaderBlock;
   readonly framing: Framing;
   readonly contentLength?: number;
+  /** False: 101 would be an answer to something else. */
+  readonly wantsUpgrade?: boolean;
   /** Adds `connection: close`. */
   readonly close?: boolean;
 }

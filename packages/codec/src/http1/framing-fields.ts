@@ -3,6 +3,7 @@
  * that makes it. Strict (RFC 9112 §6.1, §6.3): one Content-Length of digits only, never together with Transfer-Encoding, one Host.
  */
 import { hasToken } from "../headers/hop-by-hop.ts";
+import { SPACE, TAB } from "./chars.ts";
 import type { CodecErrorCode } from "./events.ts";
 import { latin1 } from "./latin1.ts";
 
@@ -11,7 +12,9 @@ const EXPECT = bytesOf("expect");
 const UPGRADE = bytesOf("upgrade");
 const CONNECTION = bytesOf("connection");
 const CONTENT_LENGTH = bytesOf("content-length");
+const PROXY_CONNECTION = bytesOf("proxy-connection");
 const TRANSFER_ENCODING = bytesOf("transfer-encoding");
+const KEEP_ALIVE = bytesOf("keep-alive");
 const ZERO = 0x30;
 const MAX_CODINGS = 8;
 
@@ -24,6 +27,8 @@ export class FramingFields {
   hasExpect = false;
   hasUpgrade = false;
   connection = "";
+  /** The old way to say `connection: close` to a proxy, which Envoy honours. */
+  closesByProxyConnection = false;
 
   clear(): void {
     this.contentLength = -1;
@@ -32,6 +37,7 @@ export class FramingFields {
     this.hasExpect = false;
     this.hasUpgrade = false;
     this.connection = "";
+    this.closesByProxyConnection = false;
   }
 
   /** Takes note of one field; returns what it breaks. */
@@ -56,10 +62,17 @@ export class FramingFields {
         return undefined;
       case CONNECTION.length:
         if (!isName(buffer, name, CONNECTION)) return undefined;
-        this.connection += `${this.connection === "" ? "" : ","}${latin1(buffer, valueStart, valueEnd).toLowerCase()}`;
+        // hot: nearly every Connection field is this one, and needs no text of its own.
+        if (this.connection === "" && isText(buffer, valueStart, valueEnd, KEEP_ALIVE)) this.connection = "keep-alive";
+        else
+          this.connection += `${this.connection === "" ? "" : ","}${latin1(buffer, valueStart, valueEnd).toLowerCase()}`;
         return undefined;
       case CONTENT_LENGTH.length:
         return isName(buffer, name, CONTENT_LENGTH) ? this.readLength(buffer, valueStart, valueEnd) : undefined;
+      case PROXY_CONNECTION.length:
+        if (isName(buffer, name, PROXY_CONNECTION))
+          this.closesByProxyConnection = latin1(buffer, valueStart, valueEnd).toLowerCase() === "close";
+        return undefined;
       case TRANSFER_ENCODING.length:
         return isName(buffer, name, TRANSFER_ENCODING) ? this.readCodings(buffer, valueStart, valueEnd) : undefined;
       default:
@@ -80,12 +93,16 @@ export class FramingFields {
 
   /** True when Connection lists the token. */
   connectionHas(token: string): boolean {
-    return hasToken(this.connection, token);
+    const { connection } = this;
+    return connection === token || (connection !== "keep-alive" && hasToken(connection, token));
   }
 
   private readLength(buffer: Buffer, start: number, end: number): CodecErrorCode | undefined {
     if (this.codings.length > 0) return "length-and-transfer-encoding";
     if (this.contentLength >= 0 || start === end) return "invalid-content-length";
+    // Allowed as white space, but not every parser drops it, and the line may go on as it came.
+    for (let at = end; buffer[at] === SPACE || buffer[at] === TAB; at += 1)
+      if (buffer[at] === TAB) return "invalid-content-length";
     let length = 0;
     for (let at = start; at < end; at += 1) {
       const digit = (buffer[at] ?? 0) - ZERO;
@@ -116,6 +133,10 @@ function isName(buffer: Buffer, start: number, expected: Uint8Array): boolean {
     if ((byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte) !== expected[i]) return false;
   }
   return true;
+}
+
+function isText(buffer: Buffer, start: number, end: number, expected: Uint8Array): boolean {
+  return end - start === expected.length && isName(buffer, start, expected);
 }
 
 function bytesOf(name: string): Uint8Array {

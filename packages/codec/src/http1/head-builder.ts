@@ -12,6 +12,7 @@ import { latin1 } from "./latin1.ts";
 export interface HeadPolicy {
   readonly transferCodings: "chunked-only" | "any";
   readonly preserveCase: boolean;
+  readonly bodiless: "refuse" | "ignore";
 }
 
 export function buildRequestHead(
@@ -31,6 +32,8 @@ export function buildRequestHead(
   } else if (fields.contentLength > 0) framing = "length";
   // A body of CONNECT has no meaning (RFC 9110 §9.3.6): its bytes must be neither a body nor a next request.
   const isConnectWithBody = scanner.method === "CONNECT" && framing !== "none";
+  if (isConnectWithBody && policy.bodiless === "refuse")
+    return framing === "chunked" ? "unsupported-transfer-encoding" : "body-not-allowed";
   if (isConnectWithBody) framing = "none";
   const wantsUpgrade = fields.hasUpgrade && minor === 1 && fields.connectionHas("upgrade");
   return {
@@ -58,6 +61,12 @@ export function buildResponseHead(
   const text = textOf(scanner, buffer, origin);
   if (policy.transferCodings === "chunked-only" && fields.codings.length > 0 && fields.codings.join() !== "chunked")
     return "unsupported-transfer-encoding";
+  // RFC 9112 §6.1: a server never frames these; whoever does may mean another message than we would read.
+  if (policy.bodiless === "refuse" && (status < 200 || status === 204)) {
+    if (fields.codings.length > 0 || fields.contentLength > 0) return "body-not-allowed";
+    // RFC 9110 §7.8: 101 names the protocol, and only who asked for one may be switched.
+    if (status === 101 && (context.wantsUpgrade === false || !fields.hasUpgrade)) return "unwanted-upgrade";
+  }
   const framing = responseFraming(fields, status, context.method);
   return {
     kind: "response",
@@ -90,6 +99,7 @@ function responseFraming(fields: FramingFields, status: number, method: string):
 
 /** HTTP/1.0 with a transfer coding is never kept (RFC 9112 §6.1: the sender's idea of the framing is in doubt). */
 function keepsAlive(fields: FramingFields, minor: 0 | 1): boolean {
+  if (fields.closesByProxyConnection) return false;
   if (minor === 1) return fields.connection === "" || !fields.connectionHas("close");
   return fields.connectionHas("keep-alive") && !fields.connectionHas("close") && fields.codings.length === 0;
 }

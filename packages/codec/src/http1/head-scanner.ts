@@ -12,8 +12,9 @@
 import { COLON, CR, IS_TARGET, IS_VALUE, LF, SPACE, TAB, TOKEN_LOWER } from "./chars.ts";
 import type { CodecErrorCode, ReaderLimits } from "./events.ts";
 import { FramingFields } from "./framing-fields.ts";
-import { latin1 } from "./latin1.ts";
+import { endOfValue, isBlank, isVersionPrefix, trimEnd, VERSION_PREFIX } from "./head-bytes.ts";
 import { isMethodPrefix, methodAt } from "./methods.ts";
+import { isTarget } from "./request-target.ts";
 
 export const NEED_MORE = -1;
 export const FAILED = -2;
@@ -35,8 +36,8 @@ const VALUE = 13;
 const VALUE_LF = 14;
 const LAST_LF = 15;
 
-/** `HTTP/1.` */
-const VERSION_PREFIX = [0x48, 0x54, 0x54, 0x50, 0x2f, 0x31, 0x2e];
+/** Where VERSION_PREFIX has its major version. */
+const MAJOR_AT = 5;
 const ZERO = 0x30;
 
 export type StartLine = "request" | "response" | "none";
@@ -62,6 +63,8 @@ export class HeadScanner {
   private state = LINE_START;
   private isDone = false;
   private digits = 0;
+  /** A major version that is not ours: refused when it proves to be a version. */
+  private isOtherVersion = false;
   private nameStart = 0;
   private nameEnd = 0;
   private valueStart = 0;
@@ -79,6 +82,7 @@ export class HeadScanner {
     this.fields = [];
     this.digits = 0;
     this.status = 0;
+    this.isOtherVersion = false;
     this.framing.clear();
   }
 
@@ -135,12 +139,21 @@ export class HeadScanner {
           this.state = VERSION;
           break;
         case VERSION:
-          if (byte !== VERSION_PREFIX[this.digits]) return this.fail("invalid-version");
+          if (this.digits === 0 && at + VERSION_PREFIX.length < stop && isVersionPrefix(buffer, at)) {
+            at += VERSION_PREFIX.length - 1;
+            this.state = VERSION_DIGIT;
+            break;
+          }
+          if (byte !== VERSION_PREFIX[this.digits]) {
+            if (this.digits !== MAJOR_AT || byte < ZERO || byte > ZERO + 9) return this.fail("invalid-version");
+            this.isOtherVersion = true;
+          }
           this.digits += 1;
           if (this.digits === VERSION_PREFIX.length) this.state = VERSION_DIGIT;
           break;
         case VERSION_DIGIT:
-          if (byte !== ZERO && byte !== ZERO + 1) return this.fail("invalid-version");
+          if (byte < ZERO || byte > ZERO + 9) return this.fail("invalid-version");
+          if (this.isOtherVersion || byte > ZERO + 1) return this.fail("unsupported-version");
           this.minor = byte === ZERO ? 0 : 1;
           this.digits = 0;
           this.state = this.startLine === "request" ? REQUEST_LINE_CR : STATUS_SPACE;
@@ -191,7 +204,15 @@ export class HeadScanner {
     let state = this.state;
     this.isDone = false;
     while (at < stop) {
-      const byte = buffer[at] ?? 0;
+      if (state === LINE_START) {
+        const next = this.scanPlainLine(buffer, origin, at, stop);
+        if (next === FAILED) return FAILED;
+        if (next !== at) {
+          at = next;
+          continue;
+        }
+      }
+      let byte = buffer[at] ?? 0;
       switch (state) {
         case LINE_START:
           if (byte === CR) {
@@ -208,13 +229,14 @@ export class HeadScanner {
         case NAME: {
           let lower = TOKEN_LOWER[byte] ?? 0;
           while (lower !== 0) {
-            if (!preserveCase) buffer[at] = lower;
+            if (lower !== byte && !preserveCase) buffer[at] = lower;
             at += 1;
             if (at === stop) break;
-            lower = TOKEN_LOWER[buffer[at] ?? 0] ?? 0;
+            byte = buffer[at] ?? 0;
+            lower = TOKEN_LOWER[byte] ?? 0;
           }
           if (at === stop) break;
-          if (buffer[at] !== COLON || at - origin === this.nameStart) return this.fail("invalid-header-name");
+          if (byte !== COLON || at - origin === this.nameStart) return this.fail("invalid-header-name");
           this.nameEnd = at - origin;
           at += 1;
           state = BEFORE_VALUE;
@@ -229,9 +251,10 @@ export class HeadScanner {
           state = VALUE;
           break;
         case VALUE:
-          while (at < stop && IS_VALUE[buffer[at] ?? 0] === 1) at += 1;
+          at = endOfValue(buffer, at, stop);
           if (at === stop) break;
-          if (buffer[at] !== CR) return this.fail(buffer[at] === LF ? "invalid-line-end" : "invalid-header-value");
+          byte = buffer[at] ?? 0;
+          if (byte !== CR) return this.fail(byte === LF ? "invalid-line-end" : "invalid-header-value");
           this.valueEnd = trimEnd(buffer, origin + this.valueStart, at) - origin;
           at += 1;
           state = VALUE_LF;
@@ -254,6 +277,33 @@ export class HeadScanner {
     return at;
   }
 
+  /**
+   * hot: a whole line of token, colon, one blank, value, CR LF in one go, which is what nearly all are; the position after it.
+   * `from` when the line is not all there or not like that: then the states above decide, so nothing is accepted here that they would refuse.
+   */
+  private scanPlainLine(buffer: Buffer, origin: number, from: number, stop: number): number {
+    const preserveCase = this.preserveCase;
+    let at = from;
+    while (at < stop) {
+      const byte = buffer[at] ?? 0;
+      const lower = TOKEN_LOWER[byte] ?? 0;
+      if (lower === 0) break;
+      if (lower !== byte && !preserveCase) buffer[at] = lower;
+      at += 1;
+    }
+    const value = at + 2;
+    if (at === from || value >= stop || buffer[at] !== COLON || buffer[at + 1] !== SPACE) return from;
+    const end = endOfValue(buffer, value, stop);
+    if (end + 1 >= stop || buffer[end] !== CR || buffer[end + 1] !== LF) return from;
+    if (end === value || isBlank(buffer[value]) || isBlank(buffer[end - 1])) return from;
+    this.nameStart = from - origin;
+    this.nameEnd = at - origin;
+    this.valueStart = value - origin;
+    this.valueEnd = end - origin;
+    const code = this.endField(buffer, origin);
+    return code === undefined ? end + 2 : this.fail(code);
+  }
+
   private endField(buffer: Buffer, origin: number): CodecErrorCode | undefined {
     const fields = this.fields;
     fields.push(this.nameStart, this.nameEnd, this.valueStart, this.valueEnd);
@@ -271,24 +321,4 @@ export class HeadScanner {
       origin + this.valueEnd,
     );
   }
-}
-
-function trimEnd(buffer: Buffer, start: number, end: number): number {
-  let at = end;
-  while (at > start && (buffer[at - 1] === SPACE || buffer[at - 1] === TAB)) at -= 1;
-  return at;
-}
-
-const SLASH = 0x2f;
-const AUTHORITY = /^(?:[A-Za-z0-9\-._~%!$&'()*+,;=:]*@)?[A-Za-z0-9\-._~%!$&'()*+,;=:[\]]+$/;
-const ABSOLUTE = /^[A-Za-z]+:\/\/([^/?]*)(?:[/?].*)?$/;
-
-/** The four forms of a target (RFC 9112 §3.2); the common one, a path, is decided by its first byte. */
-function isTarget(buffer: Buffer, start: number, end: number, method: string): boolean {
-  if (method === "CONNECT") return AUTHORITY.test(latin1(buffer, start, end));
-  if (buffer[start] === SLASH) return true;
-  const target = latin1(buffer, start, end);
-  if (target === "*") return true;
-  const authority = ABSOLUTE.exec(target)?.[1];
-  return authority !== undefined && AUTHORITY.test(authority);
 }

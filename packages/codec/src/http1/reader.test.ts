@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import type { ReaderOptions } from "./events.ts";
+import { ENVOY_READER_OPTIONS, type ReaderOptions } from "./events.ts";
 import { createRequestReader, createResponseReader } from "./reader.ts";
 
 interface Case {
@@ -73,16 +73,44 @@ const requests: readonly Case[] = [
   },
   {
     name: "an absolute target, CONNECT and OPTIONS *",
-    input:
-      "GET http://u@h:80/x#f HTTP/1.1\r\n\r\nOPTIONS * HTTP/1.1\r\n\r\nCONNECT h:443 HTTP/1.1\r\nContent-Length: 2\r\n\r\n",
+    input: "GET http://u@h:80/x#f HTTP/1.1\r\n\r\nOPTIONS * HTTP/1.1\r\n\r\nCONNECT h:443 HTTP/1.1\r\n\r\n",
     want: [
       head("GET http://u@h:80/x#f 1.1", "none keep"),
       "end",
       head("OPTIONS * 1.1", "none keep"),
       "end",
-      head("CONNECT h:443 1.1", "none close", "content-length=2"),
+      head("CONNECT h:443 1.1", "none keep"),
       "end",
     ],
+  },
+  {
+    name: "CONNECT with a body",
+    options: ENVOY_READER_OPTIONS,
+    input: "CONNECT h:443 HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi",
+    want: ["error body-not-allowed 400"],
+  },
+  {
+    name: "CONNECT with a chunked body",
+    options: ENVOY_READER_OPTIONS,
+    input: "CONNECT h:443 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    want: ["error unsupported-transfer-encoding 501"],
+  },
+  ...["HTTP/1.2", "HTTP/2.0", "HTTP/0.9", "HTTP/3.7"].map((version) => ({
+    name: `${version}, which is not ours`,
+    input: `GET / ${version}\r\nHost: a\r\n\r\n`,
+    want: ["error unsupported-version 426"],
+  })),
+  ...["* HTTP/1.1", "ftp://a/ HTTP/1.1", "http://a%2fb/ HTTP/1.1", "http:///x HTTP/1.1", "http://a@/ HTTP/1.1"].map(
+    (rest) => ({
+      name: `GET of a target that is none: ${rest}`,
+      input: `GET ${rest}\r\nHost: a\r\n\r\n`,
+      want: ["error invalid-target 400"],
+    }),
+  ),
+  {
+    name: "proxy-connection: close closes",
+    input: "GET / HTTP/1.1\r\nProxy-Connection: Close\r\n\r\n",
+    want: [head("GET / 1.1", "none close", "proxy-connection=Close"), "end"],
   },
   {
     name: "other codings before chunked, where they are allowed",
@@ -146,9 +174,11 @@ const refused: readonly Case[] = [
   error("a fragment right after the authority", "GET http://a#b HTTP/1.1\r\n\r\n", "invalid-target"),
   error("a scheme that is no word", "GET ht+tp://a/ HTTP/1.1\r\n\r\n", "invalid-target"),
   error("CONNECT to a path", "CONNECT /x HTTP/1.1\r\n\r\n", "invalid-target"),
+  error("a tab after a length", `${POST}Content-Length: 5\t\r\n\r\nhello`, "invalid-content-length"),
+  error("a blank and a tab after a length", `${POST}Content-Length: 5 \t\r\n\r\nhello`, "invalid-content-length"),
   error("HTTP/0.9", "GET /\r\n\r\n", "invalid-target"),
-  error("HTTP/1.2", "GET / HTTP/1.2\r\n\r\n", "invalid-version"),
-  error("HTTP/2.0", "GET / HTTP/2.0\r\n\r\n", "invalid-version"),
+  error("HTTP/1.2", "GET / HTTP/1.2\r\n\r\n", "unsupported-version", 426),
+  error("HTTP/2.0", "GET / HTTP/2.0\r\n\r\n", "unsupported-version", 426),
   error("HTTP/01.1", "GET / HTTP/01.1\r\n\r\n", "invalid-version"),
   error("lower-case http", "GET / http/1.1\r\n\r\n", "invalid-version"),
   error("a blank after the version", "GET / HTTP/1.1 \r\n\r\n", "invalid-start-line"),
@@ -186,10 +216,10 @@ const refused: readonly Case[] = [
     `${POST}Transfer-Encoding: chunked\r\nContent-Length: 1\r\n`,
     "length-and-transfer-encoding",
   ),
-  error("chunked not last", `${POST}Transfer-Encoding: chunked, gzip\r\n\r\n`, "invalid-transfer-encoding"),
-  error("chunked twice", `${POST}Transfer-Encoding: chunked, chunked\r\n\r\n`, "invalid-transfer-encoding"),
-  error("another word for chunked", `${POST}Transfer-Encoding: xchunked\r\n\r\n`, "invalid-transfer-encoding"),
-  error("an empty transfer coding", `${POST}Transfer-Encoding: ,chunked\r\n\r\n`, "invalid-transfer-encoding"),
+  error("chunked not last", `${POST}Transfer-Encoding: chunked, gzip\r\n\r\n`, "invalid-transfer-encoding", 501),
+  error("chunked twice", `${POST}Transfer-Encoding: chunked, chunked\r\n\r\n`, "invalid-transfer-encoding", 501),
+  error("another word for chunked", `${POST}Transfer-Encoding: xchunked\r\n\r\n`, "invalid-transfer-encoding", 501),
+  error("an empty transfer coding", `${POST}Transfer-Encoding: ,chunked\r\n\r\n`, "invalid-transfer-encoding", 501),
   error("101 headers", `GET / HTTP/1.1\r\n${"a:b\r\n".repeat(101)}\r\n`, "too-many-headers", 431),
   error("a head of more than 60 KiB", `GET / HTTP/1.1\r\nx: ${"y".repeat(61_430)}\r\n\r\n`, "head-too-large", 431),
   error("an endless target", `GET /${"y".repeat(70_000)}`, "head-too-large", 431),
@@ -212,6 +242,20 @@ const refused: readonly Case[] = [
 ];
 
 const responses: readonly Case[] = [
+  ...[
+    ["204 with a length", "HTTP/1.1 204 X\r\nContent-Length: 2\r\n\r\nhi", "body-not-allowed"],
+    ["204 with chunked", "HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n", "body-not-allowed"],
+    ["103 with a length", "HTTP/1.1 103 X\r\nContent-Length: 2\r\n\r\n", "body-not-allowed"],
+    ["101 with a length", "HTTP/1.1 101 X\r\nUpgrade: x\r\nContent-Length: 2\r\n\r\n", "body-not-allowed"],
+    ["101 that names no protocol", "HTTP/1.1 101 X\r\n\r\n", "unwanted-upgrade"],
+    ["an empty line before a response", "\r\nHTTP/1.1 200 OK\r\n\r\n", "invalid-version"],
+  ].map(([name = "", input = "", code]) => ({
+    name: `${name} is refused`,
+    input,
+    options: ENVOY_READER_OPTIONS,
+    methods: ["GET"],
+    want: [`error ${code} 400`],
+  })),
   {
     name: "responses by length and without reason",
     input: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 301\r\nContent-Length: 0\r\n\r\n",
@@ -261,7 +305,7 @@ const responses: readonly Case[] = [
     name: "a response with chunked twice",
     input: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
     methods: ["GET"],
-    want: ["error invalid-transfer-encoding 400"],
+    want: ["error invalid-transfer-encoding 501"],
   },
   {
     name: "101 begins a tunnel",

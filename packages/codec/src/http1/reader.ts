@@ -87,14 +87,18 @@ class MessageReader<H extends RequestHead | ResponseHead> {
   private remaining = 0;
   private mayContinue = true;
   private emptyLines = 0;
+  /** RFC 9112 §2.2 asks servers to skip them before a request; before the first head of a response nothing may come. */
+  private skipsEmptyLines: boolean;
   private error: ErrorEvent | undefined;
 
   constructor(role: "request" | "response", options: ReaderOptions, buildHead: BuildHead<H>) {
     this.role = role;
+    this.skipsEmptyLines = role === "request";
     this.buildHead = buildHead;
     this.policy = {
       transferCodings: options.transferCodings ?? "any",
       preserveCase: options.preserveCase ?? false,
+      bodiless: options.bodiless ?? "ignore",
     };
     const maxHeadBytes = options.maxHeadBytes ?? ENVOY_READER_OPTIONS.maxHeadBytes;
     const maxHeaders = options.maxHeaders ?? ENVOY_READER_OPTIONS.maxHeaders;
@@ -134,6 +138,7 @@ class MessageReader<H extends RequestHead | ResponseHead> {
   nextMessage(context: ResponseContext = NO_CONTEXT): void {
     if (this.phase !== "idle") return;
     this.context = context;
+    this.skipsEmptyLines = this.role === "request";
     this.emptyLines = 0;
     this.phase = "between";
   }
@@ -181,7 +186,7 @@ class MessageReader<H extends RequestHead | ResponseHead> {
       const byte = this.buffer[this.at];
       // An odd count is a CR that waits for its LF.
       const isLineFeedDue = this.emptyLines % 2 === 1;
-      if (isLineFeedDue ? byte !== LF : byte !== CR) {
+      if (isLineFeedDue ? byte !== LF : byte !== CR || !this.skipsEmptyLines) {
         if (isLineFeedDue) return this.fail("invalid-line-end");
         if (!this.mayContinue) return this.fail("data-after-close");
         this.scanner.begin(this.role);
@@ -204,6 +209,7 @@ class MessageReader<H extends RequestHead | ResponseHead> {
     this.mayContinue = head.keepAlive;
     if (head.kind === "response" && head.status < 200 && head.status !== 101) {
       this.emptyLines = 0;
+      this.skipsEmptyLines = true;
       this.phase = "between";
       return { kind: "informational", head };
     }

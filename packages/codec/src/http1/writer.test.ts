@@ -35,9 +35,19 @@ const cases: readonly {
   mustClose?: boolean;
 }[] = [
   {
-    name: "a request without a body",
+    name: "a request without a body says so where a body is usual",
     head: request("none", [["host", "a"]]),
-    want: "POST /x HTTP/1.1\r\nhost: a\r\n\r\n",
+    want: "POST /x HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n",
+  },
+  {
+    name: "an upgrade has no length",
+    head: request("none", [["upgrade", "x"]]),
+    want: "POST /x HTTP/1.1\r\nupgrade: x\r\n\r\n",
+  },
+  {
+    name: "a request without a body",
+    head: { ...request("none", [["host", "a"]]), method: "DELETE" },
+    want: "DELETE /x HTTP/1.1\r\nhost: a\r\n\r\n",
   },
   {
     name: "a request by length",
@@ -95,14 +105,14 @@ const cases: readonly {
     name: "nothing is chunked towards HTTP/1.0",
     head: response({ framing: "chunked", requestMinor: 0 }, [["transfer-encoding", "chunked"]]),
     body: "hi",
-    want: "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhi",
+    want: "HTTP/1.0 200 OK\r\nconnection: close\r\n\r\nhi",
     mustClose: true,
   },
   {
     name: "keep-alive is said aloud towards HTTP/1.0",
     head: response({ framing: "length", contentLength: 2, requestMinor: 0 }),
     body: "hi",
-    want: "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\n\r\nhi",
+    want: "HTTP/1.0 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\n\r\nhi",
   },
   {
     name: "close is added once",

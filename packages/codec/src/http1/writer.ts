@@ -17,6 +17,8 @@ export function createHttp1Writer(): Http1Writer {
 const EMPTY = Buffer.alloc(0);
 const VALID_REQUEST_LINE = /^[\x21-\x7e]+$/;
 const VALID_REASON = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Methods whose requests usually have no body: for the others its absence is said aloud (RFC 9110 §8.6). */
+const BODILESS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "TRACE", "CONNECT"]);
 const LAST_CHUNK = "0\r\n\r\n";
 /** Fields that decide framing or routing have no meaning in trailers and could be merged by a careless peer (RFC 9110 §6.5.1). */
 const NOT_IN_TRAILERS: ReadonlySet<string> = new Set(
@@ -54,7 +56,12 @@ class MessageWriter implements Http1Writer {
       if (head.framing === "until-close")
         throw writerError("codec.http1.endless-request", "a request cannot end with its connection");
       firstLine = `${head.method} ${head.target} HTTP/1.1\r\n`;
-      added = framingLines(headers, head.framing, this.remaining, "request");
+      added = framingLines(
+        headers,
+        head.framing,
+        this.remaining,
+        BODILESS.has(head.method) ? "request" : "request-with-body",
+      );
     } else {
       const { status, requestMethod } = head;
       const hasNoBody = status < 200 || status === 204 || status === 304;
@@ -63,7 +70,7 @@ class MessageWriter implements Http1Writer {
       const reason = head.reason ?? reasonPhrase(status);
       if (head.reason !== undefined && !VALID_REASON.test(reason))
         throw writerError("codec.http1.invalid-reason", "the reason holds control characters");
-      firstLine = `HTTP/1.1 ${status} ${reason}\r\n`;
+      firstLine = `HTTP/1.${head.requestMinor ?? 1} ${status} ${reason}\r\n`;
       if (hasNoBody || (requestMethod === "CONNECT" && status < 300)) added = withoutFraming(headers, status);
       else added = framingLines(headers, this.framing, this.remaining, requestMethod === "HEAD" ? "head" : "response");
       if (this.isBodyHidden) this.framing = "none";
@@ -132,7 +139,7 @@ function framingLines(
   headers: HeaderBlock,
   framing: Framing,
   contentLength: number,
-  role: "request" | "response" | "head",
+  role: "request" | "request-with-body" | "response" | "head",
 ): string {
   switch (framing) {
     case "chunked":
@@ -145,9 +152,12 @@ function framingLines(
       return `content-length: ${contentLength}\r\n`;
     case "none":
       headers.remove("transfer-encoding");
-      if (role === "head" || headers.get("content-length") === "0") return "";
+      // A response to HEAD tells how the body would come; nobody said its length.
+      if (role === "head") return headers.has("content-length") ? "" : "transfer-encoding: chunked\r\n";
+      if (headers.get("content-length") === "0") return "";
       // Without it a response would last until the connection closes.
-      return headers.remove("content-length") || role === "response" ? "content-length: 0\r\n" : "";
+      if (headers.remove("content-length") || role === "response") return "content-length: 0\r\n";
+      return role === "request-with-body" && !headers.has("upgrade") ? "content-length: 0\r\n" : "";
     case "until-close":
       headers.remove("content-length");
       headers.remove("transfer-encoding");

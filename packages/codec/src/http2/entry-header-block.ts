@@ -3,6 +3,7 @@
  * Few fields, so a linear search; names off the tables are the same string objects, so most comparisons are of pointers.
  */
 import type { HeaderBlock } from "../headers/header-block.ts";
+import type { NameList } from "../headers/header-names.ts";
 import { checkField } from "../headers/text-header-block.ts";
 import { createEntry, type HeaderEntry } from "../hpack/header-entry.ts";
 
@@ -60,10 +61,19 @@ export class EntryHeaderBlock implements HeaderBlock {
     this.entries.push(createEntry(name, trimBlanks(value)));
   }
 
+  setOwn(name: string, value: string): void {
+    this.remove(name);
+    this.entries.push(createEntry(name, value));
+  }
+
   remove(name: string): boolean {
     if (this.indexOf(name) < 0) return false;
     this.entries = this.entries.filter((entry) => entry.name !== name);
     return true;
+  }
+
+  removeAll({ names }: NameList): void {
+    for (const name of names) this.remove(name);
   }
 
   removeWhere(isRemoved: (name: string) => boolean): void {

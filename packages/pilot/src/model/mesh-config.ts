@@ -26,6 +26,8 @@ export interface MeshConfig {
   readonly connectTimeout: string;
   /** How far request paths are brought into one form before anything reads them. */
   readonly pathNormalization: (typeof NORMALIZATIONS)[number];
+  /** h2UpgradePolicy UPGRADE: HTTP ports are spoken to in HTTP/2 where no rule says otherwise. */
+  readonly upgradesToHttp2: boolean;
   readonly protocolDetectionTimeout: string;
   readonly defaultConfig: Readonly<Record<string, unknown>>;
   readonly extensionProviders: readonly Readonly<Record<string, unknown>>[];
@@ -61,6 +63,7 @@ export function decodeMeshConfig(document: Readonly<Record<string, unknown>>): M
     zipkinAddress: asText(asRecord(tracing.zipkin).address, ""),
     pathNormalization:
       NORMALIZATIONS.find((name) => name === asRecord(fields.pathNormalization).normalization) ?? "BASE",
+    upgradesToHttp2: fields.h2UpgradePolicy === "UPGRADE",
     connectTimeout: asText(fields.connectTimeout, "10s"),
     protocolDetectionTimeout: asText(fields.protocolDetectionTimeout, "0s"),
     defaultConfig,

@@ -1,9 +1,9 @@
 /**
  * istiod's gRPC server: AggregatedDiscoveryService (Delta and state of the world) and IstioCertificateService.
  *
- * A change of the source marks the streams it concerns; they are flushed in the next turn of the event loop, all changes of this turn
- * together, in slices of time so that a large mesh does not starve requests. There is no debounce floor: a burst merges because a
- * stream whose response is unanswered is not sent another one of that type.
+ * A change of the source marks the streams it concerns, in the next turn of the event loop unless changes keep coming (change-pace.ts); they are
+ * flushed in slices of time so that a large mesh does not starve requests. There is no debounce floor: a burst merges because translation rests in
+ * proportion to what it took, and because a stream whose response is unanswered is not sent another one of that type.
  * The TLS port demands an identity (certificate of the mesh or service-account token); the plaintext port takes everyone, as in Istio.
  */
 import type { Clock, Logger } from "@argyle/core";
@@ -19,6 +19,7 @@ import {
 import type { AdsConnection } from "./ads-connection.ts";
 import { serveGrpc } from "./ads-grpc.ts";
 import type { CertificateSigner } from "./ca-server.ts";
+import { createChangePace } from "./change-pace.ts";
 import type { ConfigSource, ProxyNode } from "./config-source.ts";
 import { contentHash, createEncodedResources } from "./encoded-resources.ts";
 import type { VerifyToken } from "./identity.ts";
@@ -74,12 +75,14 @@ export function createAdsServer(options: AdsServerOptions): AdsServer {
 
   const flushSlice = () => {
     isScheduled = false;
-    const end = clock.monotonic() + SLICE_MS;
+    const started = clock.monotonic();
+    const end = started + SLICE_MS;
     for (const connection of due) {
       due.delete(connection);
       connection.flush();
       if (clock.monotonic() > end) break;
     }
+    pace.worked(clock.monotonic() - started);
     if (due.size > 0) schedule();
   };
   const schedule = () => {
@@ -92,15 +95,20 @@ export function createAdsServer(options: AdsServerOptions): AdsServer {
     schedule();
   };
 
-  const unsubscribe = source.subscribe((change) => {
-    const changedAt = clock.monotonic();
-    metrics.triggered("config");
-    for (const connection of connections) {
-      if (!change.affects(connection.node)) continue;
-      connection.markChanged(change.typeUrls, changedAt);
-      requestFlush(connection);
-    }
+  const pace = createChangePace({
+    clock,
+    round(changes, changedAt) {
+      metrics.triggered("config");
+      for (const connection of connections) {
+        for (const change of changes) {
+          if (!change.affects(connection.node)) continue;
+          connection.markChanged(change.typeUrls, changedAt);
+          requestFlush(connection);
+        }
+      }
+    },
   });
+  const unsubscribe = source.subscribe(pace.changed);
 
   const deps = {
     clock,
@@ -145,6 +153,7 @@ export function createAdsServer(options: AdsServerOptions): AdsServer {
     },
     async close() {
       unsubscribe();
+      pace.close();
       due.clear();
       for (const connection of connections) connection.close();
       await grpc.close();

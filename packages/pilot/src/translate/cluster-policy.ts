@@ -6,6 +6,7 @@
 import { parseGoDuration, toProtoDuration } from "@argyle/core";
 import type { ConnectionPoolSettings, LoadBalancerSettings, OutlierDetection } from "@argyle/kube-types";
 import type { EnvoyMessage } from "../model/json.ts";
+import type { MeshConfig } from "../model/mesh-config.ts";
 import { isHttp2, type Protocol } from "../model/protocol.ts";
 
 const UNLIMITED = 4_294_967_295;
@@ -50,11 +51,33 @@ export function connectionOptions(pool: ConnectionPoolSettings | undefined, mesh
   };
 }
 
-/** HTTP version towards the upstream, per-connection limits and what TLS takes from each request. Undefined: HTTP/1.1 with defaults. */
-export function httpProtocolOptions(
+/** The HTTP that a cluster's endpoints are spoken to in; `client`: what the request came by. */
+export type UpstreamHttp = "http1" | "http2" | "client";
+
+/** By the port's protocol alone. A gateway does not sniff, so nothing came in the same way there. */
+export function upstreamHttpOf(protocol: Protocol, isGateway = false): UpstreamHttp {
+  if (isHttp2(protocol)) return "http2";
+  return protocol === "Auto" && !isGateway ? "client" : "http1";
+}
+
+/** With the rule and the mesh: useClientProtocol, then h2UpgradePolicy (the rule's before the mesh's), then the port. */
+export function outboundHttp(
   protocol: Protocol,
   pool: ConnectionPoolSettings | undefined,
+  mesh: Pick<MeshConfig, "upgradesToHttp2">,
   isGateway: boolean,
+): UpstreamHttp {
+  const { useClientProtocol, h2UpgradePolicy } = pool?.http ?? {};
+  if (useClientProtocol === true) return "client";
+  const isUpgrade = h2UpgradePolicy === "UPGRADE" || (h2UpgradePolicy !== "DO_NOT_UPGRADE" && mesh.upgradesToHttp2);
+  if (isUpgrade && (protocol === "HTTP" || protocol === "Auto")) return "http2";
+  return upstreamHttpOf(protocol, isGateway);
+}
+
+/** HTTP version towards the upstream, per-connection limits and what TLS takes from each request. Undefined: HTTP/1.1 with defaults. */
+export function httpProtocolOptions(
+  version: UpstreamHttp,
+  pool: ConnectionPoolSettings | undefined,
   upstreamHttp?: EnvoyMessage,
 ): EnvoyMessage | undefined {
   const http = pool?.http;
@@ -66,12 +89,9 @@ export function httpProtocolOptions(
   const hasShared = Object.values(shared).some((value) => value !== undefined);
   const http2: EnvoyMessage = { max_concurrent_streams: positive(http?.maxConcurrentStreams) };
   let upstream: EnvoyMessage | undefined;
-  if (http?.useClientProtocol === true || (protocol === "Auto" && !isGateway)) {
+  if (version === "client") {
     upstream = { use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: http2 } };
-  } else if (
-    isHttp2(protocol) ||
-    (http?.h2UpgradePolicy === "UPGRADE" && (protocol === "HTTP" || protocol === "Auto"))
-  ) {
+  } else if (version === "http2") {
     upstream = { explicit_http_config: { http2_protocol_options: http2 } };
   } else if (hasShared || upstreamHttp !== undefined) {
     upstream = { explicit_http_config: { http_protocol_options: {} } };

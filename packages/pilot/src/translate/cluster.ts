@@ -6,13 +6,13 @@ import type { ClientTlsSettings, Subset } from "@argyle/kube-types";
 import { effectivePolicy } from "../model/destination-rule.ts";
 import type { EnvoyMessage } from "../model/json.ts";
 import { trustDomainsOf } from "../model/mesh-config.ts";
-import { isHttp2 } from "../model/protocol.ts";
 import type { MeshPort, MeshService } from "../model/service.ts";
 import {
   circuitBreakers,
   connectionOptions,
   httpProtocolOptions,
   loadBalancer,
+  outboundHttp,
   outlierDetection,
 } from "./cluster-policy.ts";
 import type { TranslateContext } from "./context.ts";
@@ -54,7 +54,8 @@ function outboundCluster(
   const policy = effectivePolicy(rule, subset, port.port);
   const isGateway = context.node.type === "router";
   const name = clusterName("outbound", port.port, subset?.name, service.hostname);
-  const http = httpProtocolOptions(port.protocol, policy.connectionPool, isGateway, requestNames(policy.tls, service));
+  const version = outboundHttp(port.protocol, policy.connectionPool, context.state.mesh, isGateway);
+  const http = httpProtocolOptions(version, policy.connectionPool, requestNames(policy.tls, service));
   const { type: forcedType, ...balancer } = loadBalancer(policy.loadBalancer);
   const isOriginalDst =
     forcedType === "ORIGINAL_DST" ||
@@ -68,7 +69,7 @@ function outboundCluster(
     circuit_breakers: circuitBreakers(policy.connectionPool),
     ...outlierDetection(policy.outlierDetection),
     typed_extension_protocol_options: http,
-    ...transportSockets(context, service, port, subset),
+    ...transportSockets(context, service, port, subset, version === "http2"),
     filters: metadataExchangeFilters(context.node),
     metadata: {
       filter_metadata: {
@@ -121,12 +122,13 @@ function transportSockets(
   service: MeshService,
   port: MeshPort,
   subset: Subset | undefined,
+  isHttp2: boolean,
 ): EnvoyMessage {
   const { tls } = effectivePolicy(context.scope.ruleFor(service), subset, port.port);
   const mtls = () =>
     istioMtlsUpstream({
       sni: tls?.sni ?? sniOfCluster(port.port, subset?.name, service.hostname),
-      alpn: isHttp2(port.protocol) ? ISTIO_MTLS_H2_ALPN : ISTIO_MTLS_ALPN,
+      alpn: isHttp2 ? ISTIO_MTLS_H2_ALPN : ISTIO_MTLS_ALPN,
       subjectAltNames: tls?.subjectAltNames ?? identitiesOf(context, service),
     });
   switch (tls?.mode) {
@@ -138,7 +140,7 @@ function transportSockets(
     case "MUTUAL":
       return {
         transport_socket: originatedTls(tls, {
-          isHttp2: isHttp2(port.protocol),
+          isHttp2,
           readsSecrets: canReadSecrets(context.node.type, context.scope.ruleFor(service)),
           defaultSans: service.subjectAltNames,
         }),
@@ -204,7 +206,7 @@ function passthroughCluster(context: TranslateContext): EnvoyMessage {
     connect_timeout: "10s",
     lb_policy: "CLUSTER_PROVIDED",
     circuit_breakers: circuitBreakers(undefined),
-    typed_extension_protocol_options: httpProtocolOptions("Auto", undefined, false),
+    typed_extension_protocol_options: httpProtocolOptions("client", undefined),
     filters: metadataExchangeFilters(context.node),
   };
 }

@@ -3,8 +3,7 @@
  * (in the pod network: `<port>.sock`). A Sidecar's defaultEndpoint names another one.
  */
 import type { EnvoyMessage } from "../model/json.ts";
-import { isHttp2 } from "../model/protocol.ts";
-import { circuitBreakers, httpProtocolOptions } from "./cluster-policy.ts";
+import { circuitBreakers, httpProtocolOptions, upstreamHttpOf } from "./cluster-policy.ts";
 import type { TranslateContext } from "./context.ts";
 import { type InboundPort, inboundPorts } from "./inbound-listener.ts";
 import { clusterName, INBOUND_PASSTHROUGH_CLUSTER } from "./names.ts";
@@ -39,9 +38,7 @@ function inboundCluster(context: TranslateContext, port: InboundPort): EnvoyMess
         }),
     connect_timeout: "10s",
     circuit_breakers: circuitBreakers(context.scope.sidecar?.spec.inboundConnectionPool),
-    typed_extension_protocol_options: isHttp2(port.protocol)
-      ? httpProtocolOptions("HTTP2", undefined, false)
-      : httpProtocolOptions(port.protocol, undefined, false),
+    typed_extension_protocol_options: httpProtocolOptions(upstreamHttpOf(port.protocol), undefined),
     metadata:
       port.hostname === undefined
         ? undefined
@@ -67,7 +64,7 @@ function passthrough(): EnvoyMessage {
     ...originalDestination(),
     connect_timeout: "10s",
     circuit_breakers: circuitBreakers(undefined),
-    typed_extension_protocol_options: httpProtocolOptions("Auto", undefined, false),
+    typed_extension_protocol_options: httpProtocolOptions("client", undefined),
   };
 }
 

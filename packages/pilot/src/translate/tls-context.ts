@@ -9,7 +9,7 @@ const TLS = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3";
 
 /** ALPN of mesh-internal mTLS: a client with a sidecar, told apart from an application's own TLS. */
 export const ISTIO_MTLS_ALPN = ["istio-peer-exchange", "istio"] as const;
-export const ISTIO_MTLS_H2_ALPN = ["istio", "h2"] as const;
+export const ISTIO_MTLS_H2_ALPN = ["istio-peer-exchange", "istio", "h2"] as const;
 
 const TLS_PARAMS: EnvoyMessage = {
   tls_minimum_protocol_version: "TLSv1_2",

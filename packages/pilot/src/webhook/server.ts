@@ -26,12 +26,15 @@ export interface WebhookServer {
 
 /** A pod with everything in it is far smaller. */
 const MAX_BODY_BYTES = 6 * 1024 * 1024;
+/** Longer than the API server keeps an unused connection, so that it is the one who closes it. */
+const KEEP_ALIVE_MS = 60_000;
 
 export function createWebhookServer(options: WebhookServerOptions): WebhookServer {
   const server: Server = createServer({
     cert: options.certificate.certChainPem,
     key: options.certificate.privateKeyPem,
     minVersion: "TLSv1.2",
+    keepAliveTimeout: KEEP_ALIVE_MS,
   });
   server.on("request", (request, response) => {
     const path = (request.url ?? "/").split("?")[0] ?? "/";

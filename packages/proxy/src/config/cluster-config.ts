@@ -4,8 +4,12 @@
  */
 import { type Address, compileAddress } from "./address.ts";
 import type { Fields } from "./fields.ts";
+import { compileHttp2, type Http2Config } from "./http2-config.ts";
 import { compileLb, type LbConfig } from "./lb-config.ts";
 import { compileTransportSocket, type TransportSocketConfig } from "./tls-config.ts";
+
+/** What is spoken to a cluster's hosts; `downstream`: what the request came by. */
+export type UpstreamProtocol = "http1" | "http2" | "downstream";
 
 export interface ClusterConfig {
   readonly name: string;
@@ -16,6 +20,8 @@ export interface ClusterConfig {
   readonly thresholds: Thresholds;
   readonly highThresholds: Thresholds;
   readonly maxRequestsPerConnection: number;
+  readonly protocol: UpstreamProtocol;
+  readonly http2: Http2Config;
   /** 0: never. Envoy's default is one hour. */
   readonly idleTimeoutMs: number;
   readonly transport: TransportSocketConfig;
@@ -109,6 +115,7 @@ export function compileCluster(fields: Fields): ClusterConfig {
     highThresholds: compileThresholds(fields, "HIGH"),
     maxRequestsPerConnection:
       protocol?.number("max_requests_per_connection") ?? fields.number("max_requests_per_connection", 0),
+    ...compileProtocol(fields, http, protocol),
     idleTimeoutMs: protocol?.duration("idle_timeout", 3_600_000) ?? 3_600_000,
     transport: compileTransportSocket(fields.object("transport_socket")),
     transportMatches: fields.list("transport_socket_matches").map((item) => ({
@@ -136,6 +143,27 @@ export function compileCluster(fields: Fields): ClusterConfig {
     panicThreshold: fields.object("common_lb_config")?.object("healthy_panic_threshold")?.number("value", 0) ?? 50,
     sourceAddress: fields.object("upstream_bind_config")?.object("source_address")?.string("address"),
     raw: fields.raw,
+  };
+}
+
+const MAX_HEAD_BYTES = 60 * 1024;
+
+function compileProtocol(
+  fields: Fields,
+  http: Fields | undefined,
+  shared: Fields | undefined,
+): Pick<ClusterConfig, "protocol" | "http2"> {
+  const explicit = http?.object("explicit_http_config");
+  const same = http?.object("use_downstream_protocol_config");
+  const options =
+    explicit?.object("http2_protocol_options") ??
+    same?.object("http2_protocol_options") ??
+    fields.object("http2_protocol_options");
+  const isHttp2 =
+    explicit === undefined ? fields.has("http2_protocol_options") : explicit.has("http2_protocol_options");
+  return {
+    protocol: same !== undefined ? "downstream" : isHttp2 ? "http2" : "http1",
+    http2: compileHttp2(options, MAX_HEAD_BYTES, shared?.number("max_headers_count", 100) ?? 100),
   };
 }
 

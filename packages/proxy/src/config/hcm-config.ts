@@ -6,13 +6,16 @@ import type { PathOptions } from "../http/path-normalization.ts";
 import { type AccessLogConfig, compileAccessLogs } from "./access-log-config.ts";
 import { type CidrRange, compileCidr } from "./address.ts";
 import type { Fields } from "./fields.ts";
-import { compileHttpFilter, type HttpFilterConfig } from "./http-filter-config.ts";
+import { type AlpnOffers, compileHttpFilter, type HttpFilterConfig } from "./http-filter-config.ts";
+import { compileHttp2, type Http2Config } from "./http2-config.ts";
 import { compileRouteTable, type RouteTable } from "./route-config.ts";
 import { compileTracing, type TracingConfig } from "./tracing-config.ts";
 
 export interface HcmConfig {
   readonly kind: "http";
   readonly statPrefix: string;
+  readonly codecType: (typeof CODECS)[number];
+  readonly http2: Http2Config;
   readonly routes:
     | { readonly kind: "inline"; readonly table: RouteTable }
     | { readonly kind: "rds"; readonly name: string };
@@ -42,10 +45,12 @@ export interface HcmConfig {
   readonly maxRequestsPerConnection: number;
   readonly drainTimeoutMs: number;
   readonly maxRequestHeadBytes: number;
+  readonly maxRequestHeaders: number;
+  readonly underscores: (typeof UNDERSCORES)[number];
   readonly proxy100Continue: boolean;
   readonly tracing: TracingConfig | undefined;
-  /** istio.alpn for HTTP/1.1 upstreams, comma-separated: replaces the ALPN of the cluster's transport socket. */
-  readonly upstreamAlpn: string | undefined;
+  /** istio.alpn: replaces the ALPN of the cluster's transport socket, by the protocol spoken upstream. */
+  readonly upstreamAlpn: AlpnOffers | undefined;
   readonly via: string;
 }
 
@@ -57,7 +62,9 @@ export interface ClientCertForwarding {
   readonly cert: boolean;
 }
 
+const UNDERSCORES = ["ALLOW", "REJECT_REQUEST", "DROP_HEADER"] as const;
 const XFCC_MODES = ["SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"] as const;
+const CODECS = ["AUTO", "HTTP1", "HTTP2", "HTTP3"] as const;
 const SLASHES = {
   IMPLEMENTATION_SPECIFIC_DEFAULT: "keep",
   KEEP_UNCHANGED: "keep",
@@ -79,9 +86,18 @@ export function compileHcm(fields: Fields): HcmConfig {
   const tracing = fields.object("tracing");
   const cert = fields.object("set_current_client_cert_details");
   const filters = compileFilters(fields);
+  const maxRequestHeadBytes = fields.number("max_request_headers_kb", 60) * 1024;
+  const codecType = fields.enumeration("codec_type", CODECS, "AUTO");
+  if (codecType === "HTTP3") fields.problem("codec_type", "HTTP/3 needs QUIC, which is not supported");
   return {
     kind: "http",
     statPrefix: fields.required("stat_prefix"),
+    codecType,
+    http2: compileHttp2(
+      fields.object("http2_protocol_options"),
+      maxRequestHeadBytes,
+      protocol?.number("max_headers_count", 100) ?? 100,
+    ),
     routes: compileRoutes(fields),
     filters,
     accessLogs: compileAccessLogs(fields.list("access_log")),
@@ -126,10 +142,12 @@ export function compileHcm(fields: Fields): HcmConfig {
     maxConnectionDurationMs: protocol?.duration("max_connection_duration", 0) ?? 0,
     maxRequestsPerConnection: protocol?.number("max_requests_per_connection", 0) ?? 0,
     drainTimeoutMs: fields.duration("drain_timeout", 5000),
-    maxRequestHeadBytes: fields.number("max_request_headers_kb", 60) * 1024,
+    maxRequestHeadBytes,
+    maxRequestHeaders: protocol?.number("max_headers_count", 100) ?? 100,
+    underscores: protocol?.enumeration("headers_with_underscores_action", UNDERSCORES, "ALLOW") ?? "ALLOW",
     proxy100Continue: fields.boolean("proxy_100_continue"),
     tracing: tracing === undefined ? undefined : compileTracing(tracing),
-    upstreamAlpn: filters.find((filter) => filter.kind === "alpn")?.http11,
+    upstreamAlpn: filters.find((filter) => filter.kind === "alpn")?.offers,
     via: fields.string("via"),
   };
 }

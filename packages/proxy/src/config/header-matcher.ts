@@ -1,6 +1,7 @@
 /**
- * envoy.config.route.v3.HeaderMatcher and QueryParameterMatcher. Several headers of one name are matched as their values joined with ",",
- * a missing header never matches unless the matcher says `treat_missing_header_as_empty` or asks for absence, and then inversion applies.
+ * envoy.config.route.v3.HeaderMatcher and QueryParameterMatcher. Of several headers of one name each value is matched alone, so that adding
+ * one can't hide another; a missing header never matches, inverted or not, unless the matcher says `treat_missing_header_as_empty` or asks
+ * for absence. Query parameters are compared as sent: Envoy does not unescape them.
  * https://www.envoyproxy.io/docs/envoy/v1.36.0/api-v3/config/route/v3/route_components.proto#config-route-v3-headermatcher
  */
 import type { HeaderBlock } from "@argyle/codec";
@@ -34,8 +35,9 @@ export function compileHeaderMatcher(fields: Fields): HeaderPredicate {
   const test = valuePredicate(fields);
   return (request) => {
     const value = read(request) ?? (emptyWhenMissing ? "" : undefined);
-    // An absent header matches an inverted value matcher, as in Envoy's HeaderUtility.
-    return value === undefined ? isInverted : test(value) !== isInverted;
+    if (value === undefined) return false;
+    const isMatch = test(value) || (value.includes(",") && request.headers.getAll(name).some(test));
+    return isMatch !== isInverted;
   };
 }
 
@@ -85,7 +87,21 @@ function valuePredicate(fields: Fields): TextPredicate {
   return () => false;
 }
 
-export type QueryPredicate = (query: URLSearchParams) => boolean;
+/** The first value of each name, as sent. */
+export type QueryParameters = ReadonlyMap<string, string>;
+export type QueryPredicate = (query: QueryParameters) => boolean;
+
+export function parseQuery(path: string): QueryParameters {
+  const parameters = new Map<string, string>();
+  const mark = path.indexOf("?");
+  if (mark === -1) return parameters;
+  for (const pair of path.slice(mark + 1).split("&")) {
+    const equals = pair.indexOf("=");
+    const name = equals === -1 ? pair : pair.slice(0, equals);
+    if (!parameters.has(name)) parameters.set(name, equals === -1 ? "" : pair.slice(equals + 1));
+  }
+  return parameters;
+}
 
 export function compileQueryMatcher(fields: Fields): QueryPredicate {
   const name = fields.required("name");
@@ -94,7 +110,7 @@ export function compileQueryMatcher(fields: Fields): QueryPredicate {
     const test = compileStringMatcher(matcher);
     return (query) => {
       const value = query.get(name);
-      return value !== null && test(value);
+      return value !== undefined && test(value);
     };
   }
   const wanted = fields.boolean("present_match", true);

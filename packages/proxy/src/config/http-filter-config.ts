@@ -12,10 +12,15 @@ export type HttpFilterConfig =
   | { readonly kind: "jwt"; readonly name: string; readonly config: JwtAuthnConfig }
   | { readonly kind: "rbac"; readonly name: string; readonly config: RbacConfig }
   | { readonly kind: "istio-stats"; readonly name: string; readonly usesHostHeader: boolean }
-  /** `http11` is the ALPN offer of HTTP/1.1 upstream connections, comma-separated. */
-  | { readonly kind: "alpn"; readonly name: string; readonly http11: string | undefined }
+  | { readonly kind: "alpn"; readonly name: string; readonly offers: AlpnOffers }
   | { readonly kind: "peer-metadata"; readonly name: string; readonly config: PeerMetadataConfig }
   | { readonly kind: "none"; readonly name: string };
+
+/** istio.alpn: what is offered to an upstream that is spoken to in each protocol, comma-separated. */
+export interface AlpnOffers {
+  readonly http1: string | undefined;
+  readonly http2: string | undefined;
+}
 
 /** io.istio.http.peer_metadata.Config: whether metadata headers are read and written on each side. */
 export interface PeerMetadataConfig {
@@ -62,8 +67,8 @@ export function compileHttpFilter(fields: Fields): HttpFilterConfig {
         },
       };
     case "istio.envoy.config.filter.http.alpn.v2alpha1.FilterConfig":
-      return { kind: "alpn", name, http11: alpnOffer(config) };
-    // Nothing to do on HTTP/1.1: gRPC statistics need gRPC.
+      return { kind: "alpn", name, offers: compileAlpn(config) };
+    // gRPC messages are counted wherever istio.stats reports them.
     case "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig":
       return { kind: "none", name };
     default:
@@ -75,12 +80,14 @@ export function compileHttpFilter(fields: Fields): HttpFilterConfig {
 
 const UPSTREAM_PROTOCOLS = ["HTTP10", "HTTP11", "HTTP2"] as const;
 
-function alpnOffer(fields: Fields): string | undefined {
+function compileAlpn(fields: Fields): AlpnOffers {
   const overrides = fields.list("alpn_override").map((item) => ({
     protocol: item.enumeration("upstream_protocol", UPSTREAM_PROTOCOLS, "HTTP10"),
     offer: item.strings("alpn_override").join(","),
   }));
-  return overrides.find(({ protocol, offer }) => protocol === "HTTP11" && offer !== "")?.offer;
+  const offerOf = (wanted: string) =>
+    overrides.find(({ protocol, offer }) => protocol === wanted && offer !== "")?.offer;
+  return { http1: offerOf("HTTP11"), http2: offerOf("HTTP2") };
 }
 
 function lastPart(typeUrl: string): string {

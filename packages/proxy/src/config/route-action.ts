@@ -12,6 +12,10 @@ export interface RouteAction {
   readonly target: ClusterTarget;
   /** 0: none. Envoy's default is 15 s. */
   readonly timeoutMs: number;
+  /** What a gRPC request may ask for by grpc-timeout, instead of timeoutMs; 0: anything. Undefined: grpc-timeout means nothing here. */
+  readonly maxGrpcTimeoutMs: number | undefined;
+  /** Taken off what is asked for, so that we answer before the client gives up. */
+  readonly grpcTimeoutOffsetMs: number;
   readonly idleTimeoutMs: number | undefined;
   readonly maxStreamDurationMs: number | undefined;
   readonly retryPolicy: RetryPolicy | undefined;
@@ -70,7 +74,10 @@ export function compileRouteAction(fields: Fields, match: PathMatch): RouteActio
   return {
     kind: "route",
     target: compileTarget(fields),
-    timeoutMs: fields.duration("timeout", DEFAULT_TIMEOUT_MS),
+    // Envoy: a route that limits the whole stream has no default for the response.
+    timeoutMs: fields.duration("timeout", maxStream === undefined ? DEFAULT_TIMEOUT_MS : 0),
+    maxGrpcTimeoutMs: maxStream?.duration("grpc_timeout_header_max") ?? fields.duration("max_grpc_timeout"),
+    grpcTimeoutOffsetMs: maxStream?.duration("grpc_timeout_header_offset") ?? fields.duration("grpc_timeout_offset", 0),
     idleTimeoutMs: fields.duration("idle_timeout"),
     maxStreamDurationMs: maxStream?.duration("max_stream_duration"),
     retryPolicy: retry === undefined ? undefined : compileRetryPolicy(retry),
@@ -89,10 +96,17 @@ export function compileRouteAction(fields: Fields, match: PathMatch): RouteActio
     upgrades: new Map(
       fields
         .list("upgrade_configs")
+        .map(refuseConnectTermination)
         .map((item) => [item.string("upgrade_type").toLowerCase(), item.boolean("enabled", true)]),
     ),
     isHighPriority: fields.string("priority") === "HIGH",
   };
+}
+
+/** A CONNECT is passed on as one; ending it here and dialling its target is not built. */
+function refuseConnectTermination(upgrade: Fields): Fields {
+  if (upgrade.has("connect_config")) upgrade.problem("connect_config", "terminating CONNECT is not supported");
+  return upgrade;
 }
 
 const NOT_FOUND_CODES = ["SERVICE_UNAVAILABLE", "NOT_FOUND", "INTERNAL_SERVER_ERROR"] as const;

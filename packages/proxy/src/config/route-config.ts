@@ -23,6 +23,8 @@ export interface RouteTable {
   readonly suffixes: readonly WildcardDomain[];
   readonly prefixes: readonly WildcardDomain[];
   readonly fallback: VirtualHost | undefined;
+  /** The last answer of findVirtualHost(). */
+  readonly lastFound: { authority: string | undefined; virtualHost: VirtualHost | undefined };
   readonly requestHeaders: HeaderMutation | undefined;
   readonly responseHeaders: HeaderMutation | undefined;
   readonly filterConfigs: PerFilterConfigs;
@@ -110,6 +112,7 @@ export function compileRouteTable(fields: Fields): RouteTable {
     suffixes: suffixes.sort(longest),
     prefixes: prefixes.sort(longest),
     fallback,
+    lastFound: { authority: undefined, virtualHost: undefined },
     requestHeaders: compileHeaderMutation(fields, "request"),
     responseHeaders: compileHeaderMutation(fields, "response"),
     filterConfigs: compilePerFilter(fields),

@@ -1,8 +1,9 @@
 /** envoy.config.route.v3.RouteMatch → one predicate over a request. Cheapest tests first; the query is parsed only when a matcher needs it. */
+import { isGrpcContentType } from "@argyle/codec";
 import { compileMetadataMatcher } from "../filters/metadata-matcher.ts";
 import type { Fields } from "./fields.ts";
 import { compileFraction, isInFraction } from "./fraction.ts";
-import { compileHeaderMatcher, compileQueryMatcher, type RequestView } from "./header-matcher.ts";
+import { compileHeaderMatcher, compileQueryMatcher, parseQuery, type RequestView } from "./header-matcher.ts";
 import { compileRegex, type Regex } from "./regex.ts";
 
 export type PathMatch =
@@ -31,11 +32,10 @@ export function compileRouteMatch(fields: Fields): RouteMatch {
     // hot: called for every route before the one that matches.
     matches(request, pathname, random) {
       if (!matchesPath(pathname, request)) return false;
-      if (needsGrpc && request.headers.get("content-type")?.startsWith("application/grpc") !== true) return false;
+      if (needsGrpc && !isGrpcContentType(request.headers.get("content-type"))) return false;
       for (const header of headers) if (!header(request)) return false;
       if (query.length > 0) {
-        const mark = request.path.indexOf("?");
-        const parameters = new URLSearchParams(mark === -1 ? "" : request.path.slice(mark + 1));
+        const parameters = parseQuery(request.path);
         for (const test of query) if (!test(parameters)) return false;
       }
       for (const test of metadata) if (!test((filter) => request.dynamicMetadata?.(filter, []))) return false;

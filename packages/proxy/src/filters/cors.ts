@@ -39,6 +39,7 @@ export function preflightHeaders(config: CorsConfig, origin: string): readonly (
   if (config.allowsCredentials) headers.push(["access-control-allow-credentials", "true"]);
   if (config.methods !== "") headers.push(["access-control-allow-methods", config.methods]);
   if (config.allowHeaders !== "") headers.push(["access-control-allow-headers", config.allowHeaders]);
+  if (config.exposeHeaders !== "") headers.push(["access-control-expose-headers", config.exposeHeaders]);
   if (config.maxAge !== "") headers.push(["access-control-max-age", config.maxAge]);
   return headers;
 }

@@ -4,11 +4,12 @@
  * Invariant: what an attempt that is not the current one still reports is not listened to; no attempt follows once a response began.
  */
 import type { HeaderBlock, ResponseHead } from "@argyle/codec";
+import type { AlpnOffers } from "../config/http-filter-config.ts";
 import type { RouteAction } from "../config/route-action.ts";
 import { LOCAL_REPLY, type ResetReason, upstreamReset } from "../local-reply.ts";
 import type { Cluster } from "../upstream/cluster.ts";
-import type { UpstreamConnection } from "../upstream/connection.ts";
 import type { Host } from "../upstream/host.ts";
+import type { UpstreamSide } from "../upstream/upstream-side.ts";
 import type { DownstreamSide } from "./downstream-side.ts";
 import type { RequestBody } from "./request-body.ts";
 import { requestHash } from "./request-hash.ts";
@@ -25,10 +26,11 @@ export class Attempts implements AttemptOwner {
   readonly #body: RequestBody | undefined;
   #current: UpstreamRequest | undefined;
   /** The current attempt's, from its being ready until the response ended. */
-  #connection: UpstreamConnection | undefined;
+  #connection: UpstreamSide | undefined;
   #tried: Host[] | undefined;
   #isBackingOff = false;
   #hash: bigint | undefined;
+  #hasInformed = false;
 
   constructor(
     stream: HttpStream,
@@ -48,12 +50,16 @@ export class Attempts implements AttemptOwner {
     if (cluster.isHashing && action.hashPolicies.length > 0) this.#hashRequest();
   }
 
-  get upstreamAlpn(): string | undefined {
+  get upstreamAlpn(): AlpnOffers | undefined {
     return this.#stream.context.config.upstreamAlpn;
   }
 
   get upstreamAuthority(): string {
     return this.#stream.state.authority;
+  }
+
+  get isHttp2(): boolean {
+    return this.#stream.state.isHttp2;
   }
 
   get isConnected(): boolean {
@@ -73,17 +79,26 @@ export class Attempts implements AttemptOwner {
     state.upstreamHost = host.name;
     stream.upstreamHost = host;
     if (stream.virtualHost?.includeRequestAttemptCount === true)
-      state.headers.set("x-envoy-attempt-count", String(state.upstreamRequestAttemptCount));
+      state.headers.setOwn("x-envoy-attempt-count", String(state.upstreamRequestAttemptCount));
+    if (state.upstreamRequestAttemptCount > 1) this.#lowerExpectedTimeout();
     if (action.hostRewrite?.kind === "auto" && host.hostname !== "") state.headers.set("host", host.hostname);
-    const attempt = new UpstreamRequest(this, this.#cluster, host, stream.context.clock.monotonic());
+    const attempt = new UpstreamRequest(this, this.#cluster, host, stream.lastActivity);
     this.#current = attempt;
     if (stream.isRequestDone) this.armPerTry();
     attempt.start(this.#cluster.limits(action.isHighPriority));
   }
 
+  /** A later attempt has only what is left of the route's time. */
+  #lowerExpectedTimeout(): void {
+    const { state, timeouts, context } = this.#stream;
+    if (timeouts.perTryMs > 0 || timeouts.routeMs === 0 || context.suppressEnvoyHeaders) return;
+    const spent = context.clock.monotonic() - state.startedAt - (state.requestDurationMs ?? 0);
+    state.headers.set("x-envoy-expected-rq-timeout-ms", String(Math.max(1, Math.ceil(timeouts.routeMs - spent))));
+  }
+
   /** From the end of the request on. */
   armPerTry(): void {
-    const perTryMs = this.#retry?.policy.perTryTimeoutMs ?? 0;
+    const { perTryMs } = this.#stream.timeouts;
     if (perTryMs > 0) this.#current?.armPerTry(perTryMs);
   }
 
@@ -121,7 +136,7 @@ export class Attempts implements AttemptOwner {
 
   // ── from the attempts ──
 
-  onAttemptReady(attempt: UpstreamRequest, connection: UpstreamConnection): void {
+  onAttemptReady(attempt: UpstreamRequest, connection: UpstreamSide): void {
     const stream = this.#stream;
     const { state, head } = stream;
     this.#connection = connection;
@@ -130,10 +145,12 @@ export class Attempts implements AttemptOwner {
     connection.begin(attempt, {
       kind: "request",
       method: state.method,
+      scheme: state.scheme,
       target: state.path,
       headers: state.headers,
       framing: head.framing,
       contentLength: head.contentLength,
+      wantsUpgrade: stream.wantsTunnel,
     });
     this.#body?.replay(connection);
     if (stream.isRequestDone) connection.endRequest(stream.trailers);
@@ -142,7 +159,11 @@ export class Attempts implements AttemptOwner {
     this.#down.resumeReading();
   }
 
+  /** Only 100 is passed on, and only where the listener asks for it; after any of them Envoy takes the response for begun. */
   onAttemptInformational(head: ResponseHead): void {
+    this.#hasInformed = true;
+    this.#body?.drop();
+    if (head.status !== 100 || !this.#stream.context.config.proxy100Continue) return;
     this.#down.sendInformational(head);
     this.#down.flush();
   }
@@ -167,7 +188,7 @@ export class Attempts implements AttemptOwner {
     const stream = this.#stream;
     if (attempt !== this.#current || stream.isDone) return;
     stream.state.bytesSent += end - start;
-    stream.messages?.responses.feed(buffer, start, end);
+    stream.messages?.responses.push(buffer, start, end);
     if (!this.#down.sendBody(buffer, start, end)) this.#connection?.pause();
   }
 
@@ -179,7 +200,7 @@ export class Attempts implements AttemptOwner {
     const stream = this.#stream;
     if (attempt !== this.#current || stream.isDone) return;
     this.#connection = undefined;
-    const now = stream.context.clock.monotonic();
+    const now = attempt.lastRead;
     this.#cluster.stats.rqTime.observe(now - attempt.startedAt);
     stream.onUpstreamEnd(now);
   }
@@ -251,7 +272,8 @@ export class Attempts implements AttemptOwner {
     const cluster = this.#cluster;
     const stream = this.#stream;
     const retry = this.#retry;
-    if (retry === undefined || stream.hasResponded || this.#body?.isRetained === false) return false;
+    if (retry === undefined || stream.hasResponded || this.#hasInformed || this.#body?.isRetained === false)
+      return false;
     if (retry.remaining <= 0) {
       stream.state.addFlag("URX");
       cluster.stats.rqRetryLimitExceeded.add(1);

@@ -49,7 +49,7 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
   #closesAfterStream = false;
   #isClosing = false;
   #waitingBytes = 0;
-  #lastActivity: number;
+  lastActivity: number;
   readonly #openedAt: number;
   #isTunnel = false;
   #isReadEnded = false;
@@ -66,11 +66,15 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
     this.#facts = facts;
     this.#transport = transport;
     this.#onClose = onClose;
-    this.#reader = createRequestReader({ ...ENVOY_READER_OPTIONS, maxHeadBytes: context.config.maxRequestHeadBytes });
+    this.#reader = createRequestReader({
+      ...ENVOY_READER_OPTIONS,
+      maxHeadBytes: context.config.maxRequestHeadBytes,
+      maxHeaders: context.config.maxRequestHeaders,
+    });
     this.#writer = createHttp1Writer();
     this.#idle = new WheelEntry(this);
-    this.#lastActivity = context.clock.monotonic();
-    this.#openedAt = this.#lastActivity;
+    this.lastActivity = context.clock.monotonic();
+    this.#openedAt = this.lastActivity;
     context.stats.cxTotal.add(1);
     context.stats.cxActive.add(1);
     this.#armIdle();
@@ -80,7 +84,7 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
   // ── transport ──
 
   onBytes(buffer: Buffer, start: number, end: number): void {
-    this.#lastActivity = this.#context.clock.monotonic();
+    this.lastActivity = this.#context.clock.monotonic();
     if (this.#isClosing) return;
     this.#reader.feed(buffer, start, end);
     if (this.#stream !== undefined && this.#isRequestRead && !this.#isTunnel) {
@@ -108,8 +112,9 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
   }
 
   onClosed(_error: Error | undefined): void {
-    this.#stream?.onDownstreamReset("downstream_remote_disconnect");
+    // First: the end of the stream must not make us read, or answer, what is left of a cut request.
     this.#close();
+    this.#stream?.onDownstreamReset("downstream_remote_disconnect");
   }
 
   onTimer(): void {
@@ -124,7 +129,7 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
       this.#closesAfterStream = true;
     }
     if (stream === undefined) {
-      const quiet = now - this.#lastActivity;
+      const quiet = now - this.lastActivity;
       const isHeadDue =
         this.#reader.isMidMessage && config.requestHeadersTimeoutMs > 0 && quiet >= config.requestHeadersTimeoutMs;
       if (isHeadDue) this.#answerWithoutStream(LOCAL_REPLY.headerTimeout);
@@ -136,7 +141,7 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
       stream.route?.action.kind === "route"
         ? (stream.route.action.idleTimeoutMs ?? config.streamIdleTimeoutMs)
         : config.streamIdleTimeoutMs;
-    const quiet = now - Math.max(this.#lastActivity, stream.lastActivity);
+    const quiet = now - Math.max(this.lastActivity, stream.lastActivity);
     if (limit > 0 && quiet >= limit) stream.onIdleTimeout();
     else this.#armIdle();
   }
@@ -209,8 +214,10 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
     if (!this.#isPumping) this.#pump();
   }
 
-  onStreamDone(): void {
+  onStreamDone(now: number): void {
     this.#stream = undefined;
+    // A pipelined request that waited begins now, not when its bytes came.
+    this.lastActivity = now;
     if (this.#isClosing) return;
     if (this.#closesAfterStream || this.#isResponseOpen) {
       this.flush();
@@ -282,7 +289,7 @@ export class DownstreamConnection implements TransportHandler, DownstreamSide, T
       head.target,
       protocol,
       clock.now(),
-      this.#lastActivity,
+      this.lastActivity,
     );
     const stream = new HttpStream(this.#context, this, state, head);
     this.#stream = stream;

@@ -2,6 +2,8 @@
 import type { HeaderBlock, OutgoingResponse, ResponseHead } from "@argyle/codec";
 
 export interface DownstreamSide {
+  /** When bytes came last, on the monotonic clock: the time of all that these bytes cause. hot: a clock is dear, one reading serves a read. */
+  readonly lastActivity: number;
   sendInformational(head: Pick<ResponseHead, "status" | "headers">): void;
   sendHead(head: OutgoingResponse): void;
   /** False: the client is slow, stop reading the response until onDownstreamWritable. Bytes are copied. */
@@ -15,5 +17,6 @@ export interface DownstreamSide {
   pauseReading(): void;
   resumeReading(): void;
   startTunnel(): void;
-  onStreamDone(): void;
+  /** `now` on the monotonic clock. */
+  onStreamDone(now: number): void;
 }

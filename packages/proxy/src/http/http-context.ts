@@ -7,6 +7,7 @@ import type { RouteTable } from "../config/route-config.ts";
 import type { TimerWheel } from "../io/timer-wheel.ts";
 import type { HttpTelemetry } from "../stats/http-telemetry.ts";
 import type { JwtStats } from "../stats/jwt-stats.ts";
+import type { Http2Stats } from "../stats/http2-stats.ts";
 import type { RbacStats } from "../stats/rbac-stats.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 
@@ -41,6 +42,10 @@ export interface HttpContext {
 }
 
 export interface HcmStats {
+  readonly http2: Http2Stats;
+  readonly cxHttp2Total: Counter;
+  readonly cxHttp2Active: Gauge;
+  readonly rqHttp2Total: Counter;
   readonly cxTotal: Counter;
   readonly cxActive: Gauge;
   readonly rqTotal: Counter;

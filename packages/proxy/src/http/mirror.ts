@@ -1,28 +1,29 @@
 /** A shadow of a request, sent to another cluster; what comes back is read and dropped, failures are only counted. */
-import type { HeaderBlock, OutgoingRequest, ResponseHead } from "@argyle/codec";
-import { ANY_HOST, type Cluster } from "../upstream/cluster.ts";
-import type { UpstreamConnection } from "../upstream/connection.ts";
+import type { HeaderBlock, ResponseHead } from "@argyle/codec";
+import type { AlpnOffers } from "../config/http-filter-config.ts";
+import { ANY_HOST, type Cluster, type PoolWish } from "../upstream/cluster.ts";
+import type { UpstreamRequestHead, UpstreamSide } from "../upstream/upstream-side.ts";
 import { type AttemptOwner, UpstreamRequest } from "./upstream-request.ts";
 
 const MAX_QUEUED_BYTES = 1024 * 1024;
 
 export class MirrorRequest implements AttemptOwner {
-  readonly upstreamAlpn: string | undefined;
-  readonly #head: OutgoingRequest;
-  #connection: UpstreamConnection | undefined;
+  readonly upstreamAlpn: AlpnOffers | undefined;
+  readonly isHttp2: boolean;
+  readonly upstreamAuthority: string;
+  readonly #head: UpstreamRequestHead;
+  #connection: UpstreamSide | undefined;
   #attempt: UpstreamRequest | undefined;
   #queued: Buffer[] = [];
   #queuedBytes = 0;
   #isEnded = false;
   #isOver = false;
 
-  constructor(head: OutgoingRequest, upstreamAlpn: string | undefined) {
-    this.upstreamAlpn = upstreamAlpn;
+  constructor(head: UpstreamRequestHead, wish: PoolWish) {
+    this.upstreamAlpn = wish.upstreamAlpn;
+    this.isHttp2 = wish.isHttp2;
+    this.upstreamAuthority = wish.upstreamAuthority;
     this.#head = head;
-  }
-
-  get upstreamAuthority(): string {
-    return this.#head.headers.get("host") ?? "";
   }
 
   start(cluster: Cluster, startedAt: number): void {
@@ -63,7 +64,7 @@ export class MirrorRequest implements AttemptOwner {
     this.#attempt?.cancel();
   }
 
-  onAttemptReady(_attempt: UpstreamRequest, connection: UpstreamConnection): void {
+  onAttemptReady(_attempt: UpstreamRequest, connection: UpstreamSide): void {
     this.#connection = connection;
     connection.begin(_attempt, this.#head);
     for (const piece of this.#queued) connection.writeBody(piece, 0, piece.length);

@@ -14,10 +14,10 @@ export type NormalizedPath =
   | { readonly kind: "redirect"; readonly path: string }
   | { readonly kind: "rejected" };
 
-/** What normalisation could change, were it wholly on: `%`, backslash, NUL, `//`, a segment that begins with a dot. */
-const SUSPICIOUS = /[%\\\0]|\/[./]/;
+/** A fragment, and what normalisation could change, were it wholly on: `%`, backslash, NUL, `//`, a segment that begins with a dot. */
+const SUSPICIOUS = /[#%\\\0]|\/[./]/;
 
-/** hot: true for nearly every path, which normalizePath() would give back as it is. */
+/** hot: true for nearly every path, which holds no fragment and which normalizePath() would give back as it is. */
 export function isPlainPath(path: string): boolean {
   return path.startsWith("/") && !SUSPICIOUS.test(path);
 }
@@ -44,14 +44,12 @@ export function normalizePath(path: string, options: PathOptions): NormalizedPat
   return { kind: isRedirect ? "redirect" : "path", path: pathname + query };
 }
 
-/** Undefined when the path holds NUL (plain or escaped) or a malformed escape that would hide one. */
+/** Undefined when the path holds NUL, plain or escaped. */
 export function canonicalPath(pathname: string): string | undefined {
   if (isCanonical(pathname)) return pathname;
-  if (/%00|\0|%%/.test(pathname)) return undefined;
-  const text = pathname.replace(/\\/g, "/").replace(/%([0-9A-Fa-f]{2})/g, (whole, hex: string) => {
-    const char = String.fromCharCode(Number.parseInt(hex, 16));
-    return /[A-Za-z0-9._~-]/.test(char) ? char : whole;
-  });
+  if (HAS_NUL.test(pathname)) return undefined;
+  // A path parameter on a dot segment is not part of its name: `..;x` would climb behind us.
+  const text = unescapeUnreserved(pathname.replace(/\\/g, "/").replace(/\/(\.\.?);[^/]*/g, "/$1"));
   const absolute = text.startsWith("/") ? text : `/${text}`;
   const out: string[] = [];
   const segments = absolute.slice(1).split("/");
@@ -66,6 +64,21 @@ export function canonicalPath(pathname: string): string | undefined {
   });
   return `/${out.join("/")}`;
 }
+
+/** A stray "%" that would form an escape with what follows is escaped itself, so that nobody unescapes twice. */
+function unescapeUnreserved(text: string): string {
+  if (!text.includes("%")) return text;
+  return text
+    .replace(/%(?![0-9A-Fa-f]{2})/g, "\0")
+    .replace(/%([0-9A-Fa-f]{2})/g, (whole, hex: string) => {
+      const char = String.fromCharCode(Number.parseInt(hex, 16));
+      return /[A-Za-z0-9._~-]/.test(char) ? char : whole;
+    })
+    .replace(/\0(?=[0-9A-Fa-f]{2})/g, "%25")
+    .replaceAll("\0", "%");
+}
+
+const HAS_NUL = /%00|\0/;
 
 /** hot: nearly every path starts with a slash and holds no `%`, backslash, NUL or `/.`. */
 function isCanonical(pathname: string): boolean {

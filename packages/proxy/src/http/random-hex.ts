@@ -1,18 +1,20 @@
-/** Random hex for trace and span ids from a pool of random bytes: asking the system once for 512 spans instead of twice a request. */
+/** Random hex for trace and span ids from a pool of random bytes: asking the system once for some forty requests instead of twice a request. */
 import { randomFillSync } from "node:crypto";
 
-const POOL_BYTES = 4096;
+const POOL_BYTES = 1024;
 
 export function createRandomHex(): (bytes: number) => string {
   const pool = Buffer.allocUnsafeSlow(POOL_BYTES);
-  let at = POOL_BYTES;
-  // hot: two calls of randomBytes() were a tenth of a request with tracing (bench dataplane).
+  let text = "";
+  let at = 0;
+  // hot: slices of one text; making each id's text by itself was a third of what tracing costs (bench dataplane).
   return (bytes) => {
-    if (at + bytes > POOL_BYTES) {
-      randomFillSync(pool);
+    const length = bytes * 2;
+    if (at + length > text.length) {
+      text = randomFillSync(pool).toString("hex");
       at = 0;
     }
-    at += bytes;
-    return pool.toString("hex", at - bytes, at);
+    at += length;
+    return text.slice(at - length, at);
   };
 }

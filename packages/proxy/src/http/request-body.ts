@@ -2,7 +2,7 @@
  * The part of a request body that must be kept: what came before a connection was there, and all of it while a retry may need it again.
  * Beyond the listener's buffer limit a retry is given up rather than memory.
  */
-import type { UpstreamConnection } from "../upstream/connection.ts";
+import type { UpstreamSide } from "../upstream/upstream-side.ts";
 
 export class RequestBody {
   /** A retry may need everything: pieces stay after they were sent. */
@@ -15,7 +15,7 @@ export class RequestBody {
     this.bytes += end - start;
   }
 
-  replay(connection: UpstreamConnection): void {
+  replay(connection: UpstreamSide): void {
     for (const piece of this.#pieces) connection.writeBody(piece, 0, piece.length);
     if (!this.isRetained) this.drop();
   }

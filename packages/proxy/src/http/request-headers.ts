@@ -3,15 +3,16 @@
  * X-Forwarded-*, x-request-id, x-envoy-*, client certificate forwarding, path normalisation.
  * https://www.envoyproxy.io/docs/envoy/v1.36.0/configuration/http/http_conn_man/headers
  */
-import { type HeaderBlock, removeHopByHop } from "@argyle/codec";
+import { isIP } from "node:net";
+import { createNameList, type HeaderBlock, removeHopByHop } from "@argyle/codec";
 import type { HcmConfig } from "../config/hcm-config.ts";
-import { LOCAL_REPLY, type LocalReply } from "../local-reply.ts";
+import { badRequest, type LocalReply } from "../local-reply.ts";
 import type { DownstreamFacts } from "./downstream-facts.ts";
-import { isPlainPath, normalizePath } from "./path-normalization.ts";
+import { resolveTarget } from "./request-target.ts";
 import type { StreamState } from "./stream-state.ts";
 
 /** Only the mesh itself may send these: from outside they are removed. */
-const INTERNAL_ONLY = [
+const INTERNAL_ONLY = createNameList([
   "x-envoy-retry-on",
   "x-envoy-retry-grpc-on",
   "x-envoy-max-retries",
@@ -25,15 +26,16 @@ const INTERNAL_ONLY = [
   "x-envoy-hedge-on-per-try-timeout",
   "x-envoy-force-trace",
   "x-envoy-ip-tags",
-  "x-envoy-original-path",
-  "x-envoy-original-url",
   "x-envoy-internal",
-] as const;
-const EDGE_ONLY = [
+]);
+const EDGE_ONLY = createNameList([
   "x-envoy-downstream-service-cluster",
   "x-envoy-downstream-service-node",
   "x-envoy-decorator-operation",
-] as const;
+  "x-envoy-original-path",
+  "x-envoy-original-host",
+  "x-envoy-original-url",
+]);
 
 export function prepareRequestHeaders(
   state: StreamState,
@@ -43,78 +45,48 @@ export function prepareRequestHeaders(
 ): LocalReply | undefined {
   const { headers, downstream } = state;
   const upgrade = keepsUpgrade ? headers.get("upgrade") : undefined;
-  removeHopByHop(headers);
+  const connection = upgrade === undefined ? undefined : headers.combined("connection");
+  if (!removeHopByHop(headers)) return badRequest("http1.connection_header_rejected");
   if (upgrade !== undefined) {
-    headers.set("connection", "upgrade");
+    headers.set("connection", connection ?? "upgrade");
     headers.set("upgrade", upgrade);
   }
+  if (config.underscores !== "ALLOW" && !allowsUnderscores(headers, config.underscores))
+    return badRequest("http1.unexpected_underscore");
   const target = resolveTarget(state, config);
   if (target !== undefined) return target;
+  if (config.via !== "") headers.set("via", appended(headers.combined("via"), config.via));
   resolveRemote(state, config);
   cleanTrusted(state, config);
   forwardClientCertificate(headers, config, downstream);
   const hasRequestId = headers.has("x-request-id");
   const isEdge = config.useRemoteAddress && !state.isInternal;
   if (config.generateRequestId && (!hasRequestId || (isEdge && !config.preserveExternalRequestId)))
-    headers.set("x-request-id", uuid());
+    headers.setOwn("x-request-id", uuid());
   return undefined;
 }
 
-/** Absolute-form targets, missing hosts, path normalisation. */
-function resolveTarget(state: StreamState, config: HcmConfig): LocalReply | undefined {
-  const { headers } = state;
-  if (state.method === "CONNECT") {
-    state.authority = state.path;
-    return undefined;
+/** Servers that map header names to CGI variables can't tell `x_a` from `x-a`. */
+function allowsUnderscores(headers: HeaderBlock, action: "REJECT_REQUEST" | "DROP_HEADER"): boolean {
+  const hasUnderscore = (name: string) => name.includes("_");
+  if (action === "DROP_HEADER") {
+    headers.removeWhere(hasUnderscore);
+    return true;
   }
-  if (!state.path.startsWith("/") && state.path !== "*") {
-    const absolute = /^(https?):\/\/([^/?#]+)(.*)$/i.exec(state.path);
-    if (absolute === null) return LOCAL_REPLY.pathNormalization;
-    state.authority = absolute[2] ?? "";
-    headers.set("host", state.authority);
-    const rest = absolute[3] ?? "";
-    state.path = rest.startsWith("/") ? rest : `/${rest}`;
-  }
-  if (state.authority === "") {
-    if (state.protocol === "HTTP/1.0" && config.defaultHostForHttp10 !== "") {
-      state.authority = config.defaultHostForHttp10;
-      headers.set("host", state.authority);
-    } else return LOCAL_REPLY.missingHost;
-  }
-  if (config.stripsPort) {
-    const bare = state.authority.replace(/:\d+$/, "");
-    if (bare !== state.authority) {
-      state.authority = bare;
-      headers.set("host", bare);
-    }
-  }
-  if (state.path.includes("#")) return LOCAL_REPLY.pathFragment;
-  if (state.path === "*" || isPlainPath(state.path)) return undefined;
-  const normalized = normalizePath(state.path, config.path);
-  switch (normalized.kind) {
-    case "path":
-      state.path = normalized.path;
-      return undefined;
-    case "rejected":
-      return LOCAL_REPLY.pathNormalization;
-    case "redirect":
-      return {
-        status: 307,
-        body: "",
-        flag: undefined,
-        details: "path_normalization_redirect",
-        headers: [["location", normalized.path]],
-      };
-  }
+  let isClean = true;
+  headers.forEach((name) => {
+    isClean &&= !hasUnderscore(name);
+  });
+  return isClean;
 }
 
 function resolveRemote(state: StreamState, config: HcmConfig): void {
   const { headers, downstream } = state;
   const isTls = downstream.tls !== undefined;
   const hops = config.xffTrustedHops;
-  const forwarded = headers.combined("x-forwarded-for");
+  const forwarded = headers.combined("x-forwarded-for") || undefined;
   if (config.useRemoteAddress) {
-    state.isInternal = forwarded === undefined && isInternal(config, downstream.remoteIp);
+    state.isInternal = !headers.has("x-forwarded-for") && isInternal(config, downstream.remoteIp);
     const trusted = hops > 0 ? nthFromEnd(forwarded, hops) : undefined;
     if (trusted !== undefined) state.remoteAddress = `${trusted}:0`;
     if (!config.skipXffAppend)
@@ -127,7 +99,8 @@ function resolveRemote(state: StreamState, config: HcmConfig): void {
   } else {
     const last = nthFromEnd(forwarded, hops + 1);
     if (last !== undefined) state.remoteAddress = `${last}:0`;
-    state.isInternal = forwarded !== undefined && !forwarded.includes(",") && isInternal(config, forwarded.trim());
+    // More than one address, or too few for the hops to trust: nobody vouches for it.
+    state.isInternal = last !== undefined && forwarded?.includes(",") === false && isInternal(config, last);
     if (!headers.has("x-forwarded-proto")) headers.set("x-forwarded-proto", isTls ? "https" : "http");
   }
   state.scheme = schemeOf(headers.get("x-forwarded-proto"), isTls);
@@ -143,9 +116,15 @@ function isInternal(config: HcmConfig, ip: string): boolean {
   return config.internalRanges.some((range) => range.contains(ip));
 }
 
+function appended(list: string | undefined, value: string): string {
+  return list === undefined ? value : `${list}, ${value}`;
+}
+
+/** An IP address; what is none is not believed. */
 function nthFromEnd(forwarded: string | undefined, n: number): string | undefined {
   const parts = forwarded?.split(",");
-  return parts?.[parts.length - n]?.trim();
+  const address = parts?.[parts.length - n]?.trim();
+  return address !== undefined && isIP(address) !== 0 ? address : undefined;
 }
 
 function cleanTrusted(state: StreamState, config: HcmConfig): void {
@@ -154,8 +133,8 @@ function cleanTrusted(state: StreamState, config: HcmConfig): void {
     headers.set("x-envoy-internal", "true");
     return;
   }
-  for (const name of INTERNAL_ONLY) headers.remove(name);
-  if (config.useRemoteAddress) for (const name of EDGE_ONLY) headers.remove(name);
+  headers.removeAll(INTERNAL_ONLY);
+  if (config.useRemoteAddress) headers.removeAll(EDGE_ONLY);
 }
 
 /** x-forwarded-client-cert. https://www.envoyproxy.io/docs/envoy/v1.36.0/configuration/http/http_conn_man/headers#x-forwarded-client-cert */

@@ -1,7 +1,7 @@
 /** The two ways in which a response head goes downstream: the upstream's, finished and changed as the route asks, and one of our own with its body. */
 import type { ResponseHead } from "@argyle/codec";
 import type { LocalReply } from "../local-reply.ts";
-import { applyResponseMutations, finalizeResponse } from "./apply-route.ts";
+import { applyResponseMutations, finishLocalHead, finishResponse, finishUpstreamHead } from "./apply-route.ts";
 import type { DownstreamSide } from "./downstream-side.ts";
 import { buildLocalResponse } from "./local-response.ts";
 import type { HttpStream } from "./stream.ts";
@@ -14,22 +14,27 @@ export function sendUpstreamHead(
   head: ResponseHead,
 ): void {
   const { state, context } = stream;
-  const { headers, status, framing, contentLength } = head;
+  const { headers, status, contentLength } = head;
+  // The end of the upstream's connection ends its body, not the client's connection.
+  const framing = head.framing === "until-close" ? "chunked" : head.framing;
   state.responseCode = status;
   state.responseHeaders = headers;
   state.responseCodeDetails = "via_upstream";
   state.responseDurationMs = stream.lastActivity - state.startedAt;
-  finalizeResponse(stream, headers, head, attempt);
+  finishUpstreamHead(stream, headers, head, attempt);
   if (stream.setCookie !== undefined) headers.add("set-cookie", stream.setCookie);
   context.telemetry?.onResponse(stream, headers, attempt.host);
   applyResponseMutations(stream, headers);
+  finishResponse(stream, headers);
+  // What is left of the request (or what followed a refused upgrade) must never be read as a request of its own.
+  const isCut = !stream.isRequestDone || stream.wantsTunnel;
   down.sendHead({
     kind: "response",
     status,
     headers,
     framing,
     contentLength,
-    close: framing !== "tunnel" && context.isDraining(),
+    close: framing !== "tunnel" && (isCut || context.isDraining()),
     requestMethod: state.method,
     requestMinor: stream.head.minor,
   });
@@ -38,12 +43,13 @@ export function sendUpstreamHead(
 export function sendLocalResponse(stream: HttpStream, down: DownstreamSide, reply: LocalReply): void {
   const { state, context, head } = stream;
   const { status, headers, body } = buildLocalResponse(reply, state.headers);
-  state.responseCode = status;
   state.responseHeaders = headers;
   applyResponseMutations(stream, headers);
+  state.responseCode = status;
+  finishLocalHead(stream, headers);
   context.telemetry?.onResponse(stream, headers, undefined);
-  finalizeResponse(stream, headers);
-  const close = reply.close === true || (!stream.isRequestDone && head.framing !== "none");
+  finishResponse(stream, headers);
+  const close = reply.close === true || stream.wantsTunnel || (!stream.isRequestDone && head.framing !== "none");
   down.sendHead({
     kind: "response",
     status,
@@ -52,7 +58,7 @@ export function sendLocalResponse(stream: HttpStream, down: DownstreamSide, repl
     contentLength: body.length,
     close: close || context.isDraining(),
     requestMethod: state.method,
-    requestMinor: head.minor,
+    requestMinor: context.config.acceptsHttp10 ? head.minor : 1,
   });
   if (close) down.closeAfterStream();
   if (body.length > 0) down.sendBody(body, 0, body.length);

@@ -18,8 +18,20 @@ export function startMirrors(stream: HttpStream, action: RouteAction): readonly 
     if (policy.appendsShadow) headers.set("host", shadowHost(state.authority));
     const { framing, contentLength } = head;
     const mirror = new MirrorRequest(
-      { kind: "request", method: state.method, target: state.path, headers, framing, contentLength },
-      context.config.upstreamAlpn,
+      {
+        kind: "request",
+        method: state.method,
+        scheme: state.scheme,
+        target: state.path,
+        headers,
+        framing,
+        contentLength,
+      },
+      {
+        upstreamAlpn: context.config.upstreamAlpn,
+        isHttp2: state.isHttp2,
+        upstreamAuthority: headers.get("host") ?? "",
+      },
     );
     mirror.start(cluster, context.clock.monotonic());
     mirrors.push(mirror);

@@ -57,6 +57,9 @@ export class StreamState implements StreamRecord, RequestView {
     this.startedAt = startedAt;
   }
 
+  get isHttp2(): boolean {
+    return this.protocol === "HTTP/2";
+  }
   get requestHeaders(): HeaderBlock {
     return this.headers;
   }

@@ -23,9 +23,9 @@ export class StreamTimers implements TimerOwner {
     return this.#afterPause !== undefined;
   }
 
-  armRoute(timeoutMs: number): void {
+  armRoute(timeoutMs: number, now: number): void {
     this.#route ??= new WheelEntry(this);
-    this.#wheel.arm(this.#route, timeoutMs);
+    this.#wheel.arm(this.#route, timeoutMs, now);
   }
 
   cancelRoute(): void {
@@ -33,7 +33,7 @@ export class StreamTimers implements TimerOwner {
   }
 
   armDuration(maxMs: number): void {
-    this.#duration = new WheelEntry(this);
+    this.#duration ??= new WheelEntry(this);
     this.#wheel.arm(this.#duration, maxMs);
   }
 

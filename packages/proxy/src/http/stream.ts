@@ -16,6 +16,8 @@ import {
   maxStreamDuration,
   type ResetReason,
   resetFlag,
+  resetText,
+  routeMaxDuration,
   streamIdle,
 } from "../local-reply.ts";
 import { type ClusterChoice, pickCluster } from "../router.ts";
@@ -34,6 +36,7 @@ import { RequestBody } from "./request-body.ts";
 import { prepareRequestHeaders } from "./request-headers.ts";
 import { createRetryState } from "./retry-state.ts";
 import { allowsUpgrade, decideRoute, resolveRoute } from "./route-decision.ts";
+import { type RouteTimeouts, removeRouterHeaders, routeTimeouts } from "./route-timeouts.ts";
 import { sendLocalResponse, sendUpstreamHead } from "./send-response.ts";
 import { startMirrors } from "./start-mirrors.ts";
 import type { StreamState } from "./stream-state.ts";
@@ -41,6 +44,7 @@ import { StreamTimers, type StreamTimersOwner } from "./stream-timers.ts";
 import { propagateTrace, type TraceContext } from "./trace-context.ts";
 import type { UpstreamRequest } from "./upstream-request.ts";
 
+const NO_TIMEOUTS: RouteTimeouts = { routeMs: 0, perTryMs: 0 };
 const NO_MIRRORS: readonly MirrorRequest[] = [];
 
 export class HttpStream implements StreamTimersOwner {
@@ -57,6 +61,8 @@ export class HttpStream implements StreamTimersOwner {
   filters: StreamFilters | undefined;
   trace: TraceContext | undefined;
   lastActivity: number;
+  /** An upgrade or CONNECT: whatever follows it is for the tunnel, or for nobody when it is refused. */
+  wantsTunnel = false;
   isTunnel = false;
   isDone = false;
   /** The request was read whole; then its trailers are known. */
@@ -74,6 +80,7 @@ export class HttpStream implements StreamTimersOwner {
   setCookie: string | undefined;
   readonly #down: DownstreamSide;
   readonly #timers: StreamTimers;
+  timeouts: RouteTimeouts = NO_TIMEOUTS;
   /** Undefined for a request without body. */
   readonly #body: RequestBody | undefined;
   #attempts: Attempts | undefined;
@@ -96,16 +103,17 @@ export class HttpStream implements StreamTimersOwner {
   start(): void {
     const { context, state, head } = this;
     const { config } = context;
+    if (head.minor === 0 && !config.acceptsHttp10) {
+      this.sendLocalReply(LOCAL_REPLY.lowVersion);
+      return;
+    }
     const wantsUpgrade = head.upgrade !== undefined && head.upgrade.toLowerCase() !== "h2c";
     const refused = prepareRequestHeaders(state, config, context.uuid, wantsUpgrade);
     if (refused !== undefined) {
       this.sendLocalReply(refused);
       return;
     }
-    if (head.minor === 0 && !config.acceptsHttp10) {
-      this.sendLocalReply(LOCAL_REPLY.lowVersion);
-      return;
-    }
+    this.wantsTunnel = wantsUpgrade || head.method === "CONNECT";
     const { tracing } = config;
     if (tracing !== undefined) {
       const percent = samplingPercent(tracing, state);
@@ -118,13 +126,15 @@ export class HttpStream implements StreamTimersOwner {
       this.sendLocalReply(LOCAL_REPLY.upgradeFailed);
       return;
     }
+    // RFC 9110 §10.1.1: HTTP/1.0 knows no expectation.
+    if (head.minor === 0) state.headers.remove("expect");
     if (head.expectContinue && !config.proxy100Continue) {
       state.headers.remove("expect");
       this.#down.sendInformational({ status: 100, headers: createHeaderBlock() });
       this.#down.flush();
     }
     if (config.maxStreamDurationMs > 0) this.#timers.armDuration(config.maxStreamDurationMs);
-    if (config.requestTimeoutMs > 0) this.#timers.armRoute(config.requestTimeoutMs);
+    if (config.requestTimeoutMs > 0) this.#timers.armRoute(config.requestTimeoutMs, state.startedAt);
     runFilters(this);
   }
 
@@ -137,14 +147,17 @@ export class HttpStream implements StreamTimersOwner {
   }
 
   waitThen(delayMs: number, then: () => void): void {
-    this.#timers.pause(delayMs, then);
+    this.#timers.pause(delayMs, () => {
+      this.lastActivity = this.context.clock.monotonic();
+      then();
+    });
   }
 
   // ── from the downstream connection ──
 
   onRequestBody(buffer: Buffer, start: number, end: number): void {
     this.state.bytesReceived += end - start;
-    this.messages?.requests.feed(buffer, start, end);
+    this.messages?.requests.push(buffer, start, end);
     for (const mirror of this.#mirrors) mirror.write(buffer, start, end);
     const isConnected = this.#attempts?.isConnected === true;
     if (this.#attempts?.writeBody(buffer, start, end) === false) this.#down.pauseReading();
@@ -159,10 +172,11 @@ export class HttpStream implements StreamTimersOwner {
   onRequestEnd(trailers: HeaderBlock | undefined): void {
     this.isRequestDone = true;
     this.trailers = trailers;
-    this.state.requestDurationMs = this.context.clock.monotonic() - this.state.startedAt;
+    const now = this.#down.lastActivity;
+    this.state.requestDurationMs = now - this.state.startedAt;
     for (const mirror of this.#mirrors) mirror.end(trailers);
     this.#attempts?.endRequest(trailers);
-    this.#armTimeouts();
+    this.#armTimeouts(now);
   }
 
   onDownstreamPause(): void {
@@ -175,9 +189,9 @@ export class HttpStream implements StreamTimersOwner {
   }
 
   /** The client went away. */
-  onDownstreamReset(details: string): void {
+  onDownstreamReset(details: string, flag = "DC"): void {
     if (this.isDone) return;
-    this.state.addFlag("DC");
+    this.state.addFlag(flag);
     this.state.responseCodeDetails ??= details;
     if (!this.hasResponded) this.state.responseCode = 0;
     this.context.stats.rqRxReset.add(1);
@@ -197,7 +211,7 @@ export class HttpStream implements StreamTimersOwner {
 
   onUpstreamHead(attempt: UpstreamRequest, head: ResponseHead): void {
     this.hasResponded = true;
-    this.lastActivity = this.context.clock.monotonic();
+    this.lastActivity = attempt.lastRead;
     if (!this.isRequestDone) this.#timers.cancelRoute();
     this.isTunnel = head.framing === "tunnel";
     sendUpstreamHead(this, this.#down, attempt, head);
@@ -218,7 +232,7 @@ export class HttpStream implements StreamTimersOwner {
   /** The response broke off after it began: the client must not take it for whole. */
   onUpstreamCut(reason: ResetReason): void {
     this.state.addFlag(resetFlag(reason));
-    this.state.responseCodeDetails = `upstream_reset_after_response_started{${reason.kind.replaceAll("-", "_")}}`;
+    this.state.responseCodeDetails = `upstream_reset_after_response_started{${resetText(reason).reason.replaceAll(" ", "_")}}`;
     this.#down.reset();
     this.#finish();
   }
@@ -226,7 +240,8 @@ export class HttpStream implements StreamTimersOwner {
   // ── time-outs ──
 
   onDurationTimer(): void {
-    this.sendLocalReply(maxStreamDuration(this.isRequestDone));
+    const ofRoute = this.route?.action.kind === "route" && (this.route.action.maxStreamDurationMs ?? 0) > 0;
+    this.sendLocalReply(ofRoute ? routeMaxDuration(this.isRequestDone) : maxStreamDuration(this.isRequestDone));
   }
 
   onRouteTimer(): void {
@@ -265,24 +280,28 @@ export class HttpStream implements StreamTimersOwner {
     this.cluster = cluster;
     state.upstreamCluster = cluster.config.name;
     const policy = action.retryPolicy ?? virtualHost?.retryPolicy;
-    const retry = policy === undefined ? undefined : createRetryState(policy, state);
+    const retry = createRetryState(policy, state);
+    this.timeouts = routeTimeouts(action, policy, state.headers, state.isInternal);
+    if (state.isInternal) removeRouterHeaders(state.headers);
     rewriteRequest(this, action);
     applyRequestMutations(this);
-    if (action.timeoutMs > 0 && !this.context.suppressEnvoyHeaders)
-      state.headers.set("x-envoy-expected-rq-timeout-ms", String(action.timeoutMs));
+    const expectedMs = this.timeouts.perTryMs || this.timeouts.routeMs;
+    if (expectedMs > 0 && !this.context.suppressEnvoyHeaders)
+      state.headers.setOwn("x-envoy-expected-rq-timeout-ms", String(expectedMs));
+    if (action.maxStreamDurationMs !== undefined && action.maxStreamDurationMs > 0)
+      this.#timers.armDuration(action.maxStreamDurationMs);
     this.context.telemetry?.onUpstreamRequest(this);
     if (action.mirrors.length > 0) this.#mirrors = startMirrors(this, action);
     this.#attempts = new Attempts(this, this.#down, action, cluster, retry, this.#body);
     this.#attempts.start();
     // Else they run from the end of the request.
-    if (this.isRequestDone) this.#armTimeouts();
+    if (this.isRequestDone) this.#armTimeouts(this.context.clock.monotonic());
   }
 
-  #armTimeouts(): void {
+  #armTimeouts(now: number): void {
     this.#timers.cancelRoute();
     if (this.isDone || this.isTunnel || this.#attempts === undefined || this.route?.action.kind !== "route") return;
-    const { timeoutMs } = this.route.action;
-    if (timeoutMs > 0) this.#timers.armRoute(timeoutMs);
+    if (this.timeouts.routeMs > 0) this.#timers.armRoute(this.timeouts.routeMs, now);
     if (!this.hasResponded) this.#attempts.armPerTry();
   }
 
@@ -312,6 +331,6 @@ export class HttpStream implements StreamTimersOwner {
     stats.listenerRqByClass[codeClass]?.add(1);
     context.telemetry?.onComplete(this);
     context.writeLogs(state);
-    this.#down.onStreamDone();
+    this.#down.onStreamDone(now);
   }
 }

@@ -30,7 +30,7 @@ export function propagateTrace(headers: HeaderBlock, samplingPercent: number, so
   const traceparent = parent === undefined ? null : TRACEPARENT.exec(parent);
   if (traceparent !== null) {
     const [, traceId = "", parentSpanId = "", flags = "00"] = traceparent;
-    headers.set("traceparent", `00-${traceId}-${spanId}-${flags}`);
+    headers.setOwn("traceparent", `00-${traceId}-${spanId}-${flags}`);
     const isSampled = (Number.parseInt(flags, 16) & 1) === 1;
     if (headers.has("x-b3-traceid")) setB3(headers, { traceId, spanId, parentSpanId, isSampled });
     return { traceId, spanId, parentSpanId, isSampled };
@@ -62,10 +62,11 @@ export function propagateTrace(headers: HeaderBlock, samplingPercent: number, so
   return context;
 }
 
+/** All ids were checked or are ours. */
 function setB3(headers: HeaderBlock, context: TraceContext): void {
-  headers.set("x-b3-traceid", context.traceId);
-  headers.set("x-b3-spanid", context.spanId);
+  headers.setOwn("x-b3-traceid", context.traceId);
+  headers.setOwn("x-b3-spanid", context.spanId);
   if (context.parentSpanId === undefined) headers.remove("x-b3-parentspanid");
-  else headers.set("x-b3-parentspanid", context.parentSpanId);
-  headers.set("x-b3-sampled", context.isSampled ? "1" : "0");
+  else headers.setOwn("x-b3-parentspanid", context.parentSpanId);
+  headers.setOwn("x-b3-sampled", context.isSampled ? "1" : "0");
 }

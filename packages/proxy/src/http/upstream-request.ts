@@ -3,18 +3,14 @@ import type { HeaderBlock, ResponseHead } from "@argyle/codec";
 import type { Thresholds } from "../config/cluster-config.ts";
 import { type TimerOwner, WheelEntry } from "../io/timer-wheel.ts";
 import type { ResetReason } from "../local-reply.ts";
-import type { Cluster } from "../upstream/cluster.ts";
-import type { UpstreamConnection, UpstreamStreamHandler } from "../upstream/connection.ts";
+import type { Cluster, PoolWish } from "../upstream/cluster.ts";
 import type { Host } from "../upstream/host.ts";
-import type { PoolClient } from "../upstream/pool.ts";
+import type { PoolClient } from "../upstream/request-pool.ts";
+import type { UpstreamSide, UpstreamStreamHandler } from "../upstream/upstream-side.ts";
 
 /** The stream, as its attempts see it. */
-export interface AttemptOwner {
-  /** What istio.alpn puts in place of the transport socket's ALPN, comma-separated. */
-  readonly upstreamAlpn: string | undefined;
-  /** The host that the request is for. */
-  readonly upstreamAuthority: string;
-  onAttemptReady(attempt: UpstreamRequest, connection: UpstreamConnection): void;
+export interface AttemptOwner extends PoolWish {
+  onAttemptReady(attempt: UpstreamRequest, connection: UpstreamSide): void;
   onAttemptInformational(head: ResponseHead): void;
   onAttemptHead(attempt: UpstreamRequest, head: ResponseHead): void;
   onAttemptBody(attempt: UpstreamRequest, buffer: Buffer, start: number, end: number): void;
@@ -30,7 +26,7 @@ export class UpstreamRequest implements PoolClient, UpstreamStreamHandler, Timer
   readonly cluster: Cluster;
   readonly host: Host;
   readonly startedAt: number;
-  connection: UpstreamConnection | undefined;
+  connection: UpstreamSide | undefined;
   status = 0;
   readonly #owner: AttemptOwner;
   #isOver = false;
@@ -54,7 +50,12 @@ export class UpstreamRequest implements PoolClient, UpstreamStreamHandler, Timer
     }
     cluster.activeRequests += 1;
     host.active += 1;
-    cluster.poolOf(host, this.#owner.upstreamAlpn, this.#owner.upstreamAuthority).acquire(this, limits);
+    cluster.poolOf(host, this.#owner).acquire(this, limits);
+  }
+
+  /** When bytes came from upstream last, on the monotonic clock. */
+  get lastRead(): number {
+    return this.connection?.lastRead ?? this.startedAt;
   }
 
   armPerTry(timeoutMs: number): void {
@@ -67,15 +68,14 @@ export class UpstreamRequest implements PoolClient, UpstreamStreamHandler, Timer
     if (this.#isOver) return;
     this.#leave();
     const { connection } = this;
-    if (connection === undefined)
-      this.cluster.poolOf(this.host, this.#owner.upstreamAlpn, this.#owner.upstreamAuthority).cancel(this);
+    if (connection === undefined) this.cluster.poolOf(this.host, this.#owner).cancel(this);
     else {
       this.cluster.stats.rqTxReset.add(1);
       connection.abandon();
     }
   }
 
-  onPoolReady(connection: UpstreamConnection): void {
+  onPoolReady(connection: UpstreamSide): void {
     const { stats } = this.cluster;
     stats.rqTotal.add(1);
     stats.rqActive.add(1);

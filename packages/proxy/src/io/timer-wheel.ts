@@ -23,7 +23,8 @@ export class WheelEntry {
 }
 
 export interface TimerWheel {
-  arm(entry: WheelEntry, delayMs: number): void;
+  /** `now` is a reading of the monotonic clock that the caller has already, not older than this turn of the event loop. */
+  arm(entry: WheelEntry, delayMs: number, now?: number): void;
   cancel(entry: WheelEntry): void;
   close(): void;
 }
@@ -83,9 +84,8 @@ export function createTimerWheel(clock: Clock): TimerWheel {
     if (armed > 0 && ticking === undefined && !isClosed) ticking = clock.after(TICK_MS, tick, { unref: true });
   };
   return {
-    arm(entry, delayMs) {
+    arm(entry, delayMs, now = clock.monotonic()) {
       unlink(entry);
-      const now = clock.monotonic();
       if (armed === 0) lastTick = Math.floor(now / TICK_MS) - 1;
       entry.deadlineMs = now + delayMs;
       link(entry);

@@ -1,6 +1,7 @@
 /** Envoy's `http.<stat_prefix>.*` statistics. */
 import type { Counter, Registry } from "@argyle/telemetry";
 import type { HcmStats } from "../http/http-context.ts";
+import { createHttp2Stats } from "./http2-stats.ts";
 
 /** `listener` is the address that listener statistics go by: classes of responses are counted for it as well. */
 export function createHcmStats(registry: Registry, prefix: string, listener: string): HcmStats {
@@ -20,7 +21,19 @@ export function createHcmStats(registry: Registry, prefix: string, listener: str
     statName: ([code, value, address]) => `listener.${address}.http.${value}.downstream_rq_${code}xx`,
   });
   const byClass = (cellOf: (code: string) => Counter) => [undefined, ...[..."12345"].map(cellOf)];
+  const codec = (name: string) => ({
+    name: `envoy_http2_${name}`,
+    labels: [],
+    statName: () => `http2.${name}`,
+  });
   return {
+    http2: createHttp2Stats(
+      (name) => registry.counter(codec(name)).cell(),
+      (name) => registry.gauge(codec(name)).cell(),
+    ),
+    cxHttp2Total: registry.counter(options("downstream_cx_http2_total")).cell(prefix),
+    cxHttp2Active: registry.gauge(options("downstream_cx_http2_active")).cell(prefix),
+    rqHttp2Total: registry.counter(options("downstream_rq_http2_total")).cell(prefix),
     cxTotal: registry.counter(options("downstream_cx_total")).cell(prefix),
     cxActive: registry.gauge(options("downstream_cx_active")).cell(prefix),
     rqTotal: registry.counter(options("downstream_rq_total")).cell(prefix),

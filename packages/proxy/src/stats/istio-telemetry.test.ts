@@ -367,8 +367,8 @@ test("messages of gRPC streams have the labels without a status", () => {
     labels: {},
   };
   const stream = streamOf(c, false) as HttpStream;
-  stream.messages?.requests.feed(Buffer.alloc(10), 0, 10);
-  stream.messages?.responses.feed(Buffer.alloc(15), 0, 15);
+  stream.messages?.requests.push(Buffer.alloc(10), 0, 10);
+  stream.messages?.responses.push(Buffer.alloc(15), 0, 15);
   const filters = [{ kind: "istio-stats", name: "s", usesHostHeader: true }];
   telemetry.forHttp({ filters } as unknown as HcmConfig, "OUTBOUND")?.onComplete(stream);
   const labels = Object.entries({ reporter: "source", ...source(), ...destination() })

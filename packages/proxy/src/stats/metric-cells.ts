@@ -40,9 +40,27 @@ type CreateCells<C> = (
 
 const MAX_CACHED_KEYS = 8192;
 
-/** hot: peers and services are objects that live as long as their text, so the look-ups below build no string but one short key. */
+/** The cells of one peer and service by all else, and those used last: one outcome is by far the most frequent. */
+interface CellsOfPair<C> {
+  readonly byKey: Map<string, C>;
+  last: LastCells<C> | undefined;
+}
+
+interface LastCells<C> {
+  readonly isInbound: boolean;
+  readonly code: number;
+  readonly flags: string;
+  readonly grpc: string;
+  readonly protocol: string;
+  readonly policy: string;
+  readonly sourcePrincipal: string;
+  readonly destinationPrincipal: string;
+  readonly cells: C;
+}
+
+/** hot: peers and services are objects that live as long as their text, so the look-ups below build a key only when the outcome changes. */
 export function createCellCache<C>(create: CreateCells<C>) {
-  let byPeer = new Map<Workload, Map<ServiceLabels, Map<string, C>>>();
+  let byPeer = new Map<Workload, Map<ServiceLabels, CellsOfPair<C>>>();
   let size = 0;
   return (
     isInbound: boolean,
@@ -62,11 +80,24 @@ export function createCellCache<C>(create: CreateCells<C>) {
       byService = new Map();
       byPeer.set(peer, byService);
     }
-    let byKey = byService.get(service);
-    if (byKey === undefined) {
-      byKey = new Map();
-      byService.set(service, byKey);
+    let pair = byService.get(service);
+    if (pair === undefined) {
+      pair = { byKey: new Map(), last: undefined };
+      byService.set(service, pair);
     }
+    const { byKey, last } = pair;
+    if (
+      last !== undefined &&
+      last.code === code &&
+      last.flags === flags &&
+      last.grpc === grpc &&
+      last.protocol === protocol &&
+      last.isInbound === isInbound &&
+      last.policy === policy &&
+      last.sourcePrincipal === sourcePrincipal &&
+      last.destinationPrincipal === destinationPrincipal
+    )
+      return last.cells;
     const key = `${isInbound ? "i" : "o"}${code}${flags}|${grpc}|${protocol}|${policy}|${sourcePrincipal}|${destinationPrincipal}`;
     let cells = byKey.get(key);
     if (cells === undefined) {
@@ -92,6 +123,7 @@ export function createCellCache<C>(create: CreateCells<C>) {
       byKey.set(key, cells);
       size += 1;
     }
+    pair.last = { isInbound, code, flags, grpc, protocol, policy, sourcePrincipal, destinationPrincipal, cells };
     return cells;
   };
 }

@@ -116,9 +116,7 @@ export function secureDownstream(
 /**
  * Our first protocol that the client offers. Without a common one Envoy goes on without ALPN; Node would end the handshake,
  * so the client's first is confirmed: the filter chain was chosen by what it offered, which is all that depends on it.
- * HTTP/2 is not chosen before there is a codec for it.
  */
 function chooseAlpn(ours: readonly string[]): (offer: { readonly protocols: readonly string[] }) => string | undefined {
-  const accepted = ours.filter((name) => name !== "h2");
-  return ({ protocols }) => accepted.find((name) => protocols.includes(name)) ?? protocols[0];
+  return ({ protocols }) => ours.find((name) => protocols.includes(name)) ?? protocols[0];
 }

@@ -13,6 +13,8 @@ export interface SecuredSocket {
 }
 
 export interface UpstreamTls {
+  /** What is offered without an override. */
+  readonly alpn: readonly string[];
   /** Runs the handshake over a connected socket. `alpn` overrides the configured protocols. */
   secure(socket: Socket, alpn: readonly string[] | undefined, timeoutMs: number): Promise<SecuredSocket>;
 }
@@ -27,6 +29,7 @@ export function createUpstreamTls(tls: TlsConfig, secrets: SecretStore, requeste
   const serverName = requested !== undefined && isIP(requested.host) === 0 ? requested.host : tls.sni;
   const checkedHost = requested?.isChecked === true ? requested.host : undefined;
   return {
+    alpn: tls.alpn,
     secure(socket, alpn, timeoutMs) {
       return new Promise((resolve, reject) => {
         const cached = secrets.contextOf(tls);
@@ -34,8 +37,7 @@ export function createUpstreamTls(tls: TlsConfig, secrets: SecretStore, requeste
           reject(new MeshError("Secret is not supplied by SDS", { code: "proxy.tls.secret-missing" }));
           return;
         }
-        // HTTP/2 is not offered before there is a codec for it.
-        const protocols = (alpn ?? tls.alpn).filter((name) => name !== "h2");
+        const protocols = alpn ?? tls.alpn;
         const secured = connect({
           socket,
           secureContext: cached.context,

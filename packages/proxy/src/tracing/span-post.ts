@@ -1,9 +1,9 @@
 /** One batch on its way to the collector: a POST through a cluster of the proxy, so TLS, balancing and limits are the cluster's. The answer is not read. */
-import { createHeaderBlock, type OutgoingRequest, type ResponseHead } from "@argyle/codec";
+import { createHeaderBlock, type ResponseHead } from "@argyle/codec";
 import { type AttemptOwner, UpstreamRequest } from "../http/upstream-request.ts";
 import { type TimerOwner, WheelEntry } from "../io/timer-wheel.ts";
 import { ANY_HOST, type Cluster } from "../upstream/cluster.ts";
-import type { UpstreamConnection } from "../upstream/connection.ts";
+import type { UpstreamRequestHead, UpstreamSide } from "../upstream/upstream-side.ts";
 import type { SendResult } from "./span-queue.ts";
 
 export interface SpanPostRequest {
@@ -21,10 +21,11 @@ export function postSpans(cluster: Cluster, request: SpanPostRequest, done: (res
 }
 
 class SpanPost implements AttemptOwner, TimerOwner {
-  readonly upstreamAlpn = "istio-http/1.1,istio,http/1.1";
+  readonly upstreamAlpn = { http1: "istio-http/1.1,istio,http/1.1", http2: "istio-h2,istio,h2" };
   readonly upstreamAuthority: string;
+  readonly isHttp2 = false;
   readonly #body: Buffer;
-  readonly #head: OutgoingRequest;
+  readonly #head: UpstreamRequestHead;
   readonly #done: (result: SendResult) => void;
   readonly #timer: WheelEntry;
   #cluster: Cluster | undefined;
@@ -39,6 +40,7 @@ class SpanPost implements AttemptOwner, TimerOwner {
     this.#head = {
       kind: "request",
       method: "POST",
+      scheme: "http",
       target: request.path,
       headers: createHeaderBlock([
         ["host", request.host],
@@ -65,7 +67,7 @@ class SpanPost implements AttemptOwner, TimerOwner {
     this.#attempt.start(cluster.limits(false));
   }
 
-  onAttemptReady(attempt: UpstreamRequest, connection: UpstreamConnection): void {
+  onAttemptReady(attempt: UpstreamRequest, connection: UpstreamSide): void {
     connection.begin(attempt, this.#head);
     connection.writeBody(this.#body, 0, this.#body.length);
     connection.endRequest(undefined);

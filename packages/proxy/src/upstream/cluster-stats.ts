@@ -1,7 +1,15 @@
 /** Envoy's `cluster.<name>.*` statistics, resolved to cells once per cluster. */
 import type { Counter, Gauge, Histogram, Registry } from "@argyle/telemetry";
+import { createHttp2Stats, type Http2Stats } from "../stats/http2-stats.ts";
 
 export interface ClusterStats {
+  /** Made when the first HTTP/2 connection is. */
+  readonly http2: Http2Stats;
+  readonly cxHttp1Total: Counter;
+  readonly cxHttp2Total: Counter;
+  readonly cxProtocolError: Counter;
+  /** GOAWAY came. */
+  readonly cxCloseNotify: Counter;
   readonly cxTotal: Counter;
   readonly cxActive: Gauge;
   readonly cxConnectFail: Counter;
@@ -86,7 +94,19 @@ export function createClusterStats(registry: Registry, cluster: string): Cluster
       classes.remove(String(Math.floor(status / 100)), cluster);
     }
   });
+  let http2: Http2Stats | undefined;
   return {
+    get http2() {
+      http2 ??= createHttp2Stats(
+        (name) => counter(`http2.${name}`),
+        (name) => gauge(`http2.${name}`),
+      );
+      return http2;
+    },
+    cxHttp1Total: counter("upstream_cx_http1_total"),
+    cxHttp2Total: counter("upstream_cx_http2_total"),
+    cxProtocolError: counter("upstream_cx_protocol_error"),
+    cxCloseNotify: counter("upstream_cx_close_notify"),
     cxTotal: counter("upstream_cx_total"),
     cxActive: gauge("upstream_cx_active"),
     cxConnectFail: counter("upstream_cx_connect_fail"),

@@ -5,8 +5,10 @@
  */
 import { isIP } from "node:net";
 import { isDeepStrictEqual } from "node:util";
+import type { Clock } from "@argyle/core";
 import type { Registry } from "@argyle/telemetry";
 import type { ClusterConfig, EndpointConfig, Thresholds, TransportMatch } from "../config/cluster-config.ts";
+import type { AlpnOffers } from "../config/http-filter-config.ts";
 import type { TransportSocketConfig } from "../config/tls-config.ts";
 import { type TimerOwner, type TimerWheel, WheelEntry } from "../io/timer-wheel.ts";
 import type { SecretStore } from "../tls/secret-store.ts";
@@ -16,11 +18,14 @@ import { createBalancer } from "./balancer/create-balancer.ts";
 import { type ClusterStats, createClusterStats } from "./cluster-stats.ts";
 import type { Dialer } from "./dialer.ts";
 import { Host } from "./host.ts";
+import { Http2Pool } from "./http2-pool.ts";
 import { createOutlierDetector, type OutlierDetector } from "./outlier.ts";
-import { type ClusterUsage, HttpPool } from "./pool.ts";
+import { HttpPool } from "./pool.ts";
+import type { ClusterUsage, RequestPool } from "./request-pool.ts";
 import { usableHosts } from "./usable-hosts.ts";
 
 export interface ClusterDeps {
+  readonly clock: Clock;
   readonly registry: Registry;
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
@@ -59,6 +64,16 @@ export const ANY_HOST: PickContext = {
   avoidAttempts: 0,
 };
 
+/** What decides on the connections that a request may share. */
+export interface PoolWish {
+  /** The request came by HTTP/2. */
+  readonly isHttp2: boolean;
+  /** What the HTTP connection manager wants to be offered instead of the transport socket's own. */
+  readonly upstreamAlpn: AlpnOffers | undefined;
+  /** The host that the request is for. */
+  readonly upstreamAuthority: string;
+}
+
 const MAX_POOLS = 16;
 const MAX_ORIGINAL_DST_HOSTS = 1024;
 
@@ -68,6 +83,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
   readonly stats: ClusterStats;
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
+  readonly clock: Clock;
   connections = 0;
   pending = 0;
   activeRequests = 0;
@@ -91,6 +107,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
     this.#deps = deps;
     this.wheel = deps.wheel;
     this.dialer = deps.dialer;
+    this.clock = deps.clock;
     this.stats = createClusterStats(deps.registry, config.name);
     this.#dnsTimer = new WheelEntry(this);
     this.hasEndpoints = config.type === "STATIC" || config.type === "ORIGINAL_DST";
@@ -148,22 +165,22 @@ export class Cluster implements ClusterUsage, TimerOwner {
     return host;
   }
 
-  /** `alpn` is what the HTTP connection manager wants to be offered instead of the transport socket's own, comma-separated. */
-  poolOf(host: Host, alpn?: string, authority?: string): HttpPool {
-    const offer = (this.config.keepsOwnAlpn ? undefined : alpn) ?? this.#fallbackAlpn(host);
-    const name = this.config.autoSni ? authority?.replace(/:\d+$/, "") : undefined;
-    for (const known of host.pools) if (known.alpn === offer && known.serverName === name) return known;
+  poolOf(host: Host, wish: PoolWish): RequestPool {
+    const { protocol, keepsOwnAlpn, autoSni } = this.config;
+    const isHttp2 = protocol === "http2" || (protocol === "downstream" && wish.isHttp2);
+    const offers = keepsOwnAlpn ? undefined : wish.upstreamAlpn;
+    const alpn = (isHttp2 ? offers?.http2 : offers?.http1) ?? (isHttp2 ? "http2" : "http1");
+    const serverName = autoSni ? wish.upstreamAuthority.replace(/:\d+$/, "") : undefined;
+    const key = serverName === undefined ? alpn : `${alpn} ${serverName}`;
+    for (const known of host.pools) if (known.key === key) return known;
     // Clients choose these names: pools that nobody uses any more must not pile up.
     if (host.pools.length >= MAX_POOLS) host.forgetEmptyPools();
-    const pool = new HttpPool(host, this, this.tlsOf(host, name), offer, name);
+    const tls = this.tlsOf(host, serverName);
+    const pool = isHttp2
+      ? new Http2Pool(host, this, tls, key, offers?.http2)
+      : new HttpPool(host, this, tls, key, offers?.http1);
     host.pools.push(pool);
     return pool;
-  }
-
-  /** What is spoken is offered where the transport socket says nothing. */
-  #fallbackAlpn(host: Host): string | undefined {
-    const socket = this.#socketOf(host);
-    return socket.kind === "tls" && socket.tls.alpn.length === 0 ? "http/1.1" : undefined;
   }
 
   /** The first transport_socket_matches entry whose labels the endpoint's envoy.transport_socket_match has, else transport_socket. */

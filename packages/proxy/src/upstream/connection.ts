@@ -9,27 +9,14 @@ import {
   type HeaderBlock,
   type Http1Writer,
   type OutgoingRequest,
-  type ResponseHead,
   type ResponseReader,
 } from "@argyle/codec";
-import { errnoOf } from "@argyle/core";
+import type { Clock } from "@argyle/core";
 import { type TimerOwner, WheelEntry } from "../io/timer-wheel.ts";
 import type { Transport, TransportHandler } from "../io/transport.ts";
 import type { ResetReason } from "../local-reply.ts";
 import type { ClusterStats } from "./cluster-stats.ts";
-
-/** Who waits for the response. Bytes of onUpstreamBody are valid during the call only. */
-export interface UpstreamStreamHandler {
-  onUpstreamInformational(head: ResponseHead): void;
-  onUpstreamHead(head: ResponseHead): void;
-  onUpstreamBody(buffer: Buffer, start: number, end: number): void;
-  onUpstreamTrailers(headers: HeaderBlock): void;
-  onUpstreamEnd(): void;
-  onUpstreamReset(reason: ResetReason): void;
-  onUpstreamWritable(): void;
-  /** All bytes at hand were read: write out what was gathered. */
-  onUpstreamPause(): void;
-}
+import type { UpstreamSide, UpstreamStreamHandler } from "./upstream-side.ts";
 
 export interface ConnectionOwner {
   onConnectionFree(connection: UpstreamConnection): void;
@@ -38,23 +25,27 @@ export interface ConnectionOwner {
 }
 
 const SMALL_BODY = 16 * 1024;
+/** Envoy is more patient with responses than with requests. */
+const READER_OPTIONS = { ...ENVOY_READER_OPTIONS, maxHeadBytes: 80 * 1024 };
 
-export class UpstreamConnection implements TransportHandler, TimerOwner {
+export class UpstreamConnection implements UpstreamSide, TransportHandler, TimerOwner {
   readonly transport: Transport;
   readonly localAddress: string;
   readonly peerPrincipal: string | undefined;
   readonly idleTimer: WheelEntry;
   requests = 0;
   isClosed = false;
+  /** When bytes came last, on the monotonic clock. */
+  lastRead = 0;
   readonly #owner: ConnectionOwner;
   readonly #stats: ClusterStats;
+  readonly #clock: Clock;
   readonly #reader: ResponseReader;
   readonly #writer: Http1Writer;
   #stream: UpstreamStreamHandler | undefined;
   #out = "";
   #isRequestDone = true;
   #isReusable = true;
-  #sawHead = false;
   #isTunnel = false;
   #needsDrain = false;
 
@@ -64,13 +55,15 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
     peerPrincipal: string | undefined,
     owner: ConnectionOwner,
     stats: ClusterStats,
+    clock: Clock,
   ) {
     this.transport = transport;
     this.localAddress = localAddress;
     this.peerPrincipal = peerPrincipal;
     this.#owner = owner;
     this.#stats = stats;
-    this.#reader = createResponseReader(ENVOY_READER_OPTIONS);
+    this.#clock = clock;
+    this.#reader = createResponseReader(READER_OPTIONS);
     this.#writer = createHttp1Writer();
     this.idleTimer = new WheelEntry(this);
     transport.start(this);
@@ -85,7 +78,6 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
     this.#stream = stream;
     this.requests += 1;
     this.#isRequestDone = false;
-    this.#sawHead = false;
     this.#reader.nextMessage(head);
     this.#out += this.#writer.head(head);
   }
@@ -146,6 +138,7 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
   }
 
   onBytes(buffer: Buffer, start: number, end: number): void {
+    this.lastRead = this.#clock.monotonic();
     this.#stats.cxRxBytes.add(end - start);
     if (this.#stream === undefined) {
       // Bytes nobody asked for: the peer is confused, and the next request must not get them.
@@ -171,15 +164,18 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
     this.#stream?.onUpstreamWritable();
   }
 
-  onClosed(error: Error | undefined): void {
+  onClosed(_error: Error | undefined): void {
     if (this.isClosed) return;
     this.isClosed = true;
     const stream = this.#stream;
     this.#stream = undefined;
     this.#owner.onConnectionClosed(this, true);
     if (stream === undefined) return;
-    const isReset = error !== undefined && errnoOf(error) === "ECONNRESET";
-    stream.onUpstreamReset({ kind: isReset && this.#sawHead ? "remote-reset" : "termination" });
+    stream.onUpstreamReset(
+      this.#reader.isMidMessage && !this.#isTunnel
+        ? { kind: "protocol-error", detail: "the connection ended within a message" }
+        : { kind: "termination" },
+    );
   }
 
   #send(data: string | Buffer): boolean {
@@ -201,7 +197,6 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
           stream.onUpstreamPause();
           return;
         case "head":
-          this.#sawHead = true;
           if (!event.head.keepAlive) this.#isReusable = false;
           this.#isTunnel = event.head.framing === "tunnel";
           stream.onUpstreamHead(event.head);
@@ -223,11 +218,7 @@ export class UpstreamConnection implements TransportHandler, TimerOwner {
           this.#fail({ kind: "termination" });
           return;
         case "error":
-          this.#fail(
-            event.error.code === "cut-message"
-              ? { kind: "termination" }
-              : { kind: "protocol-error", detail: event.error.message },
-          );
+          this.#fail({ kind: "protocol-error", detail: event.error.message });
           return;
       }
     }

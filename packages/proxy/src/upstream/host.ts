@@ -2,7 +2,7 @@
 import { type Address, formatAddress } from "../config/address.ts";
 import type { EndpointConfig } from "../config/cluster-config.ts";
 import type { Balanced } from "./balancer/balancer.ts";
-import type { HttpPool } from "./pool.ts";
+import type { RequestPool } from "./request-pool.ts";
 
 export class Host implements Balanced {
   readonly address: Address;
@@ -17,8 +17,8 @@ export class Host implements Balanced {
   readonly health: EndpointConfig["health"];
   /** Requests or TCP connections in progress. */
   active = 0;
-  /** One for each ALPN offer that is made to it; as a rule there is one. */
-  readonly pools: HttpPool[] = [];
+  /** One for each protocol and ALPN offer that is made to it; as a rule there is one. */
+  readonly pools: RequestPool[] = [];
   isEjected = false;
   ejections = 0;
   consecutive5xx = 0;

@@ -34,11 +34,12 @@ test("a request that waits for its connection is served when the pool begins to 
     config,
     stats: createClusterStats(createRegistry(), "a"),
     wheel: createTimerWheel(createFakeClock()),
+    clock: createFakeClock(),
     dialer: { dial: () => new Promise<Dialed>((resolve) => void dials.push(resolve)) },
     connections: 0,
     pending: 0,
   };
-  const pool = new HttpPool(host, usage, undefined);
+  const pool = new HttpPool(host, usage, undefined, "http1");
   const events: string[] = [];
   const client = {
     onPoolReady: () => void events.push("ready"),

@@ -4,53 +4,35 @@
  * opened for it while fewer than max_connections are open (one is always allowed, as in Envoy).
  * https://www.envoyproxy.io/docs/envoy/v1.36.0/intro/arch_overview/upstream/circuit_breaking
  */
-
-import type { ClusterConfig, Thresholds } from "../config/cluster-config.ts";
-import type { TimerWheel } from "../io/timer-wheel.ts";
+import type { Thresholds } from "../config/cluster-config.ts";
 import { type ResetReason, resetText } from "../local-reply.ts";
 import type { UpstreamTls } from "../tls/upstream-tls.ts";
-import type { ClusterStats } from "./cluster-stats.ts";
 import { type ConnectionOwner, UpstreamConnection } from "./connection.ts";
-import { type Dialer, DialFailure } from "./dialer.ts";
+import { DialFailure } from "./dialer.ts";
 import type { Host } from "./host.ts";
+import type { ClusterUsage, PoolClient, RequestPool } from "./request-pool.ts";
 
-export interface PoolClient {
-  onPoolReady(connection: UpstreamConnection): void;
-  onPoolFailure(reason: ResetReason): void;
-}
-
-/** What the pools of a cluster share. */
-export interface ClusterUsage {
-  readonly config: ClusterConfig;
-  readonly stats: ClusterStats;
-  readonly wheel: TimerWheel;
-  readonly dialer: Dialer;
-  connections: number;
-  pending: number;
-}
-
-export class HttpPool implements ConnectionOwner {
+export class HttpPool implements RequestPool, ConnectionOwner {
+  readonly key: string;
   readonly #host: Host;
   readonly #cluster: ClusterUsage;
   readonly #tls: UpstreamTls | undefined;
   readonly #protocols: readonly string[] | undefined;
-  /** Comma-separated; undefined: the transport socket's own. */
-  readonly alpn: string | undefined;
-  /** Server name of its connections, where requests bring it along. */
-  readonly serverName: string | undefined;
   readonly #idle: UpstreamConnection[] = [];
   readonly #open = new Set<UpstreamConnection>();
   readonly #waiting: PoolClient[] = [];
   #connecting = 0;
   #isDraining = false;
 
-  constructor(host: Host, cluster: ClusterUsage, tls: UpstreamTls | undefined, alpn?: string, serverName?: string) {
+  /** `alpn`: comma-separated; undefined: the transport socket's own. */
+  constructor(host: Host, cluster: ClusterUsage, tls: UpstreamTls | undefined, key: string, alpn?: string) {
+    this.key = key;
     this.#host = host;
     this.#cluster = cluster;
     this.#tls = tls;
-    this.alpn = alpn;
-    this.serverName = serverName;
-    this.#protocols = alpn?.split(",");
+    // What is spoken is offered where the transport socket says nothing, and what would not be spoken is not.
+    const own = tls === undefined || tls.alpn.length === 0 ? ["http/1.1"] : tls.alpn;
+    this.#protocols = (alpn?.split(",") ?? own).filter((name) => name !== "h2");
   }
 
   /** Calls back at once when a connection is free, else when one is. */
@@ -93,11 +75,6 @@ export class HttpPool implements ConnectionOwner {
   drain(): void {
     this.#isDraining = true;
     for (const connection of [...this.#idle]) connection.close(false);
-  }
-
-  closeAll(): void {
-    this.drain();
-    for (const connection of [...this.#open]) connection.onClosed(undefined);
   }
 
   onConnectionFree(connection: UpstreamConnection): void {
@@ -145,10 +122,11 @@ export class HttpPool implements ConnectionOwner {
   }
 
   #connect(): void {
-    const { config, stats, dialer } = this.#cluster;
+    const { config, stats, dialer, clock } = this.#cluster;
     this.#connecting += 1;
     this.#cluster.connections += 1;
     stats.cxTotal.add(1);
+    stats.cxHttp1Total.add(1);
     stats.cxActive.add(1);
     this.#host.cxTotal += 1;
     this.#host.cxActive += 1;
@@ -162,7 +140,7 @@ export class HttpPool implements ConnectionOwner {
     dialer.dial(request).then(
       ({ transport, localAddress, peerPrincipal }) => {
         this.#connecting -= 1;
-        const connection = new UpstreamConnection(transport, localAddress, peerPrincipal, this, stats);
+        const connection = new UpstreamConnection(transport, localAddress, peerPrincipal, this, stats, clock);
         this.#open.add(connection);
         this.onConnectionFree(connection);
       },

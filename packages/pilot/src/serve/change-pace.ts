@@ -1,0 +1,73 @@
+/**
+ * When istiod looks for what a change means for its proxies. A single change is taken up in the next turn of the event loop; while changes keep
+ * coming, translation takes a bounded share of the time: after a round that took t, the next one waits for REST times t (at most MAX_REST_MS) and takes
+ * up all changes of the meantime together. So a burst of n changes costs a few translations instead of n, and nobody pays a debounce floor.
+ */
+import type { Clock, Timer } from "@argyle/core";
+import type { ConfigChange } from "./config-source.ts";
+
+export interface ChangePace {
+  changed(change: ConfigChange): void;
+  /** Time spent on sending what the last round found: it counts as the round's. */
+  worked(ms: number): void;
+  close(): void;
+}
+
+export interface ChangePaceOptions {
+  readonly clock: Clock;
+  /** The changes since the last round, one of each set of types; `changedAt` (monotonic) is the first one's. */
+  readonly round: (changes: readonly ConfigChange[], changedAt: number) => void;
+}
+
+const REST = 3;
+const MAX_REST_MS = 100;
+
+export function createChangePace(options: ChangePaceOptions): ChangePace {
+  const { clock } = options;
+  /** By their types: a change says what it concerns now, not when it happened, so the latest speaks for all of its types. */
+  const pending = new Map<string, ConfigChange>();
+  let changedAt = 0;
+  let restUntil = 0;
+  let tookMs = 0;
+  let timer: Timer | undefined;
+  let isBooked = false;
+  let isClosed = false;
+
+  const rest = () => {
+    restUntil = clock.monotonic() + Math.min(MAX_REST_MS, REST * tookMs);
+  };
+  const run = () => {
+    isBooked = false;
+    if (isClosed) return;
+    const changes = [...pending.values()];
+    pending.clear();
+    const started = clock.monotonic();
+    options.round(changes, changedAt);
+    tookMs = clock.monotonic() - started;
+    rest();
+  };
+  const book = () => {
+    timer = undefined;
+    const waitMs = restUntil - clock.monotonic();
+    if (waitMs > 0) timer = clock.after(waitMs, book);
+    else setImmediate(run);
+  };
+
+  return {
+    changed(change) {
+      if (pending.size === 0) changedAt = clock.monotonic();
+      pending.set([...change.typeUrls].sort().join(), change);
+      if (isBooked) return;
+      isBooked = true;
+      book();
+    },
+    worked(ms) {
+      tookMs += ms;
+      rest();
+    },
+    close() {
+      isClosed = true;
+      timer?.cancel();
+    },
+  };
+}

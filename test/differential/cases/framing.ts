@@ -1,0 +1,183 @@
+/** Where a request ends: lengths, chunks, contradictions, pipelining. What arrives upstream is the point of each. */
+import { type Case, get, group, post } from "../case.ts";
+
+const body = (headers: readonly string[], text: string) => [post("/body", headers, text)];
+const next = get("/next");
+
+const lengths: readonly (readonly [name: string, headers: readonly string[], body: string])[] = [
+  ["length", ["content-length: 5"], "hello"],
+  ["length 0", ["content-length: 0"], ""],
+  ["length with zeros", ["content-length: 005"], "hello"],
+  ["length with blanks", ["content-length:   5  "], "hello"],
+  ["length with plus", ["content-length: +5"], "hello"],
+  ["length with minus", ["content-length: -5"], "hello"],
+  ["length with a tab before", ["content-length:\t5"], "hello"],
+  ["length with a tab after", ["content-length: 5\t"], "hello"],
+  ["length in hex", ["content-length: 0x5"], "hello"],
+  ["length with underscore", ["content-length: 1_0"], "hello"],
+  ["length with a letter", ["content-length: 5a"], "hello"],
+  ["length with a fraction", ["content-length: 5.0"], "hello"],
+  ["length with blank within", ["content-length: 5 0"], "hello"],
+  ["empty length", ["content-length:"], ""],
+  ["length of many digits", ["content-length: 99999999999999999999"], "hello"],
+  ["length of 2^64", ["content-length: 18446744073709551616"], "hello"],
+  ["length list", ["content-length: 5, 5"], "hello"],
+  ["two equal lengths", ["content-length: 5", "content-length: 5"], "hello"],
+  ["two different lengths", ["content-length: 5", "content-length: 6"], "hello"],
+  ["length and chunked", ["content-length: 5", "transfer-encoding: chunked"], "0\r\n\r\n"],
+  ["chunked and length", ["transfer-encoding: chunked", "content-length: 5"], "0\r\n\r\n"],
+  ["length and other coding", ["content-length: 5", "transfer-encoding: identity"], "hello"],
+  ["length with vertical tab", ["content-length: \x0b5"], "hello"],
+  ["length with form feed", ["content-length: 5\x0c"], "hello"],
+  ["neither", [], ""],
+  ["neither, with bytes that are a request", [], next],
+];
+
+const codings: readonly string[] = [
+  ...[
+    "chunked",
+    "Chunked",
+    "CHUNKED",
+    " chunked ",
+    "chunked,",
+    ",chunked",
+    "chunked, chunked",
+    "gzip, chunked",
+    "chunked, gzip",
+    "identity",
+  ],
+  ...[
+    "gzip",
+    "xchunked",
+    "chunkedx",
+    "chunked;q=1",
+    '"chunked"',
+    "",
+    "identity, chunked",
+    "chunked\x0b",
+    "\x0bchunked",
+    "cow",
+    "chun ked",
+  ],
+];
+
+const chunks: readonly (readonly [name: string, body: string])[] = [
+  ["two chunks", "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"],
+  ["upper-case size", "A\r\n0123456789\r\n0\r\n\r\n"],
+  ["leading zeros", "0005\r\nhello\r\n000\r\n\r\n"],
+  ["extension", "5;a=b\r\nhello\r\n0\r\n\r\n"],
+  ["extension without value", "5;a\r\nhello\r\n0;b\r\n\r\n"],
+  ["quoted extension", '5;a="b;\\"c"\r\nhello\r\n0\r\n\r\n'],
+  ["extension with CR", "5;a\rb\r\nhello\r\n0\r\n\r\n"],
+  ["extension with LF", "5;a\nb\r\nhello\r\n0\r\n\r\n"],
+  ["extension with blanks", "5 ; a = b\r\nhello\r\n0\r\n\r\n"],
+  ["blank after the size", "5 \r\nhello\r\n0\r\n\r\n"],
+  ["blank before the size", " 5\r\nhello\r\n0\r\n\r\n"],
+  ["size with plus", "+5\r\nhello\r\n0\r\n\r\n"],
+  ["size with minus", "-5\r\nhello\r\n0\r\n\r\n"],
+  ["size with 0x", "0x5\r\nhello\r\n0\r\n\r\n"],
+  ["size with underscore", "1_0\r\nhello\r\n0\r\n\r\n"],
+  ["size with junk", "5junk\r\nhello\r\n0\r\n\r\n"],
+  ["empty size", "\r\nhello\r\n0\r\n\r\n"],
+  ["size that overflows", "FFFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n"],
+  ["size of 2^63", "8000000000000000\r\nhello\r\n0\r\n\r\n"],
+  ["bare LF after the size", "5\nhello\r\n0\r\n\r\n"],
+  ["bare CR after the size", "5\rhello\r\n0\r\n\r\n"],
+  ["bare LF after the data", "5\r\nhello\n0\r\n\r\n"],
+  ["no end of the data", "5\r\nhello0\r\n\r\n"],
+  ["data too long", "5\r\nhelloX\r\n0\r\n\r\n"],
+  ["bare LF at the end", "5\r\nhello\r\n0\n\n"],
+  ["bare LF in the last line", "5\r\nhello\r\n0\r\n\n"],
+  ["trailers", "5\r\nhello\r\n0\r\nX-T: 1\r\nx-u: 2\r\n\r\n"],
+  ["trailer that frames", "5\r\nhello\r\n0\r\ncontent-length: 3\r\n\r\n"],
+  ["trailer transfer-encoding", "5\r\nhello\r\n0\r\ntransfer-encoding: chunked\r\n\r\n"],
+  ["trailer host", "5\r\nhello\r\n0\r\nhost: evil\r\n\r\n"],
+  ["trailer with a bad name", "5\r\nhello\r\n0\r\nx t: 1\r\n\r\n"],
+  ["trailer with NUL", "5\r\nhello\r\n0\r\nx-t: a\0b\r\n\r\n"],
+  ["trailer folded", "5\r\nhello\r\n0\r\nx-t: a\r\n b\r\n\r\n"],
+  ["only the end", "0\r\n\r\n"],
+  ["cut", "5\r\nhel"],
+  ["cut after the data", "5\r\nhello\r\n"],
+  ["bytes after the end that are a request", `5\r\nhello\r\n0\r\n\r\n${next}`],
+  ["bytes after the end that are junk", "5\r\nhello\r\n0\r\n\r\njunk\r\n\r\n"],
+];
+
+export const FRAMING_CASES: readonly Case[] = [
+  ...group(
+    "length",
+    lengths.map(([name, headers, text]) => ({ name, send: body(headers, text) })),
+  ),
+  ...group(
+    "coding",
+    codings.map((value) => ({
+      name: JSON.stringify(value),
+      send: body([`transfer-encoding: ${value}`], "5\r\nhello\r\n0\r\n\r\n"),
+    })),
+  ),
+  ...group("coding", [
+    { name: "two lines", send: body(["transfer-encoding: gzip", "transfer-encoding: chunked"], "0\r\n\r\n") },
+    { name: "chunked twice", send: body(["transfer-encoding: chunked", "transfer-encoding: chunked"], "0\r\n\r\n") },
+    { name: "blank before the colon", send: body(["transfer-encoding : chunked"], "0\r\n\r\n") },
+    { name: "misspelled", send: body(["transfer_encoding: chunked", "content-length: 5"], "hello") },
+    {
+      name: "in HTTP/1.0",
+      send: ["POST / HTTP/1.0\r\nHost: shop\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"],
+      listener: "http10",
+    },
+    { name: "te trailers", send: [get("/", ["te: trailers"])] },
+    { name: "te others", send: [get("/", ["te: gzip, trailers"])] },
+    { name: "te deflate", send: [get("/", ["te: deflate"])] },
+    { name: "trailer announced", send: body(["transfer-encoding: chunked", "trailer: x-t"], "0\r\nx-t: 1\r\n\r\n") },
+  ]),
+  ...group(
+    "chunks",
+    chunks.map(([name, text]) => ({ name, send: body(["transfer-encoding: chunked"], text) })),
+  ),
+  ...group("body", [
+    { name: "of GET", send: [`GET / HTTP/1.1\r\nHost: shop\r\ncontent-length: 5\r\n\r\nhello`] },
+    { name: "of HEAD", send: [`HEAD / HTTP/1.1\r\nHost: shop\r\ncontent-length: 5\r\n\r\nhello`] },
+    {
+      name: "of DELETE, chunked",
+      send: [`DELETE / HTTP/1.1\r\nHost: shop\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n`],
+    },
+    { name: "of TRACE", send: [`TRACE / HTTP/1.1\r\nHost: shop\r\ncontent-length: 5\r\n\r\nhello`] },
+    { name: "in pieces", send: [post("/", ["content-length: 6"], ""), "ab", "cd", "ef"] },
+    { name: "of a direct response", send: [post("/d/ok", ["content-length: 5"], "hello"), next] },
+    { name: "of a direct response, cut", send: [post("/d/ok", ["content-length: 50"], "hello")] },
+    {
+      name: "of a redirect, chunked",
+      send: [post("/r/host", ["transfer-encoding: chunked"], "5\r\nhello\r\n0\r\n\r\n")],
+    },
+    { name: "of no route", send: ["POST /x HTTP/1.1\r\nHost: one\r\ncontent-length: 5\r\n\r\nhello"] },
+    { name: "longer than announced", send: [post("/", ["content-length: 5"], `hello${next}`)] },
+    { name: "shorter, then half-close", send: [post("/", ["content-length: 5"], "hel")], halfCloses: true },
+    {
+      name: "cut chunk, then half-close",
+      send: [post("/", ["transfer-encoding: chunked"], "5\r\nhel")],
+      halfCloses: true,
+    },
+    { name: "of 100 kB", send: [post("/", ["content-length: 100000"], "x".repeat(100_000))], quietMs: 150 },
+    {
+      name: "of 100 kB, chunked",
+      send: [post("/", ["transfer-encoding: chunked"], `186a0\r\n${"x".repeat(100_000)}\r\n0\r\n\r\n`)],
+      quietMs: 150,
+    },
+  ]),
+  ...group("pipeline", [
+    { name: "two", send: [get("/1") + get("/2")] },
+    {
+      name: "three with bodies",
+      send: [
+        post("/1", ["content-length: 1"], "a") +
+          post("/2", ["transfer-encoding: chunked"], "1\r\nb\r\n0\r\n\r\n") +
+          get("/3"),
+      ],
+    },
+    { name: "close in the first", send: [get("/1", ["connection: close"]) + get("/2")] },
+    { name: "bad second", send: [`${get("/1")}BAD\r\n\r\n`] },
+    { name: "bad second after a local reply", send: [`${get("/d/ok")}BAD\r\n\r\n`] },
+    { name: "local replies", send: [get("/d/ok") + get("/d/empty") + get("/r/host") + get("/x", [], "one")] },
+    { name: "empty lines between", send: [`${get("/1")}\r\n\r\n${get("/2")}`] },
+    { name: "head in two pieces", send: ["GET / HTTP/1.1\r\nHo", "st: shop\r\n\r", "\n"] },
+  ]),
+];

@@ -1,0 +1,240 @@
+/** What an upstream may send, well-formed and hostile, and what a client may get of it. */
+import { type Answer, answer, type Case, get, group, post } from "../case.ts";
+
+const OK = "HTTP/1.1 200 OK";
+const raw = (text: string, closing: Answer["closing"] = "keep"): readonly Answer[] => [{ pieces: [text], closing }];
+
+const wellFormed: readonly (readonly [name: string, answers: readonly Answer[]])[] = [
+  ["length", [answer([OK, "content-length: 2"], "ok")]],
+  ["chunked", [answer([OK, "transfer-encoding: chunked"], "2\r\nok\r\n0\r\n\r\n")]],
+  ["chunked with trailers", [answer([OK, "transfer-encoding: chunked"], "2\r\nok\r\n0\r\nx-t: 1\r\n\r\n")]],
+  ["until close", [answer([OK], "until the end", "end")]],
+  ["until close, kept open", [answer([OK], "more?")]],
+  ["close", [answer([OK, "connection: close", "content-length: 2"], "ok", "end")]],
+  ["HTTP/1.0", [answer(["HTTP/1.0 200 OK", "content-length: 2"], "ok")]],
+  ["HTTP/1.0 until close", [answer(["HTTP/1.0 200 OK"], "ok", "end")]],
+  ["HTTP/1.0 keep-alive", [answer(["HTTP/1.0 200 OK", "connection: keep-alive", "content-length: 2"], "ok")]],
+  ["204", [answer(["HTTP/1.1 204 No Content"])]],
+  ["204 with length", [answer(["HTTP/1.1 204 No Content", "content-length: 0"])]],
+  ["204 with chunked", [answer(["HTTP/1.1 204 No Content", "transfer-encoding: chunked"])]],
+  ["204 with body", [answer(["HTTP/1.1 204 No Content", "content-length: 2"], "ok")]],
+  ["205", [answer(["HTTP/1.1 205 Reset Content", "content-length: 0"])]],
+  ["304", [answer(["HTTP/1.1 304 Not Modified", "etag: x"])]],
+  ["304 with length", [answer(["HTTP/1.1 304 Not Modified", "content-length: 7"])]],
+  ["304 with chunked", [answer(["HTTP/1.1 304 Not Modified", "transfer-encoding: chunked"])]],
+  ["100 then 200", raw(`HTTP/1.1 100 Continue\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`)],
+  ["103 then 200", raw(`HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`)],
+  ["102 then 200", raw(`HTTP/1.1 102 Processing\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`)],
+  [
+    "103 twice then 200",
+    raw(`HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`),
+  ],
+  ["199 then 200", raw(`HTTP/1.1 199 X\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`)],
+  ["103 with length", raw(`HTTP/1.1 103 Early Hints\r\ncontent-length: 3\r\n\r\n${OK}\r\ncontent-length: 0\r\n\r\n`)],
+  ["101 that nobody wanted", raw("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nbytes")],
+  ["status 299", [answer(["HTTP/1.1 299 Odd", "content-length: 0"])]],
+  ["status 418", [answer(["HTTP/1.1 418 Teapot", "content-length: 0"])]],
+  ["status 599", [answer(["HTTP/1.1 599 X", "content-length: 0"])]],
+  ["status 600", [answer(["HTTP/1.1 600 X", "content-length: 0"])]],
+  ["status 999", [answer(["HTTP/1.1 999 X", "content-length: 0"])]],
+  ["no reason", [answer(["HTTP/1.1 200 ", "content-length: 0"])]],
+  ["no blank after the status", [answer(["HTTP/1.1 200", "content-length: 0"])]],
+  ["odd reason", [answer(["HTTP/1.1 200 Fine \xe9", "content-length: 0"])]],
+  [
+    "hop-by-hop fields",
+    [
+      answer([
+        OK,
+        "connection: x-a, keep-alive",
+        "x-a: 1",
+        "keep-alive: timeout=5",
+        "te: x",
+        "proxy-connection: x",
+        "trailer: y",
+        "upgrade: z",
+        "content-length: 0",
+      ]),
+    ],
+  ],
+  [
+    "trusted fields",
+    [
+      answer([
+        OK,
+        "x-envoy-upstream-service-time: 999",
+        "x-envoy-attempt-count: 7",
+        "x-envoy-immediate-health-check-fail: 1",
+        "x-envoy-degraded: 1",
+        "x-request-id: up",
+        "content-length: 0",
+      ]),
+    ],
+  ],
+  ["overloaded field", [answer(["HTTP/1.1 503 Service Unavailable", "x-envoy-overloaded: true", "content-length: 0"])]],
+  ["date and server", [answer([OK, "date: Thu, 01 Jan 1970 00:00:00 GMT", "server: theirs", "content-length: 0"])]],
+  ["two set-cookie", [answer([OK, "set-cookie: a=1", "Set-Cookie: b=2", "content-length: 0"])]],
+  ["status text field", [answer([OK, "status: 500", "content-length: 0"])]],
+  ["bytes after the response", [answer([OK, "content-length: 2"], "ok extra")]],
+  ["a second response", raw(`${OK}\r\ncontent-length: 0\r\n\r\n${OK}\r\ncontent-length: 4\r\n\r\nevil`)],
+  ["before the request was read", [{ pieces: [`${OK}\r\ncontent-length: 5\r\n\r\nearly`], when: "head" }]],
+  [
+    "early, with close",
+    [{ pieces: [`${OK}\r\nconnection: close\r\ncontent-length: 5\r\n\r\nearly`], when: "head", closing: "end" }],
+  ],
+  ["on connect", [{ pieces: [`${OK}\r\ncontent-length: 5\r\n\r\nearly`], when: "connection" }]],
+  ["in pieces", [{ pieces: ["HTTP/1.1 2", "00 OK\r\ncontent-le", "ngth: 4\r\n\r", "\nbo", "dy"] }]],
+];
+
+const hostile: readonly (readonly [name: string, text: string, closing?: Answer["closing"]])[] = [
+  ["nothing, then end", "", "end"],
+  ["nothing, then reset", "", "reset"],
+  ["cut head", "HTTP/1.1 200 OK\r\ncontent-", "end"],
+  ["cut head, reset", "HTTP/1.1 200 OK\r\ncontent-", "reset"],
+  ["cut body", `${OK}\r\ncontent-length: 10\r\n\r\nabc`, "end"],
+  ["cut body, reset", `${OK}\r\ncontent-length: 10\r\n\r\nabc`, "reset"],
+  ["cut chunk", `${OK}\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab`, "end"],
+  ["cut before the last chunk", `${OK}\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n`, "end"],
+  ["junk", "not HTTP at all\r\n\r\n"],
+  ["TLS alert", "\x15\x03\x01\x00\x02\x02\x0a", "end"],
+  ["HTTP/2 settings", "\0\0\0\x04\0\0\0\0\0"],
+  ["SSH", "SSH-2.0-OpenSSH_9\r\n"],
+  ["ICY", "ICY 200 OK\r\n\r\n"],
+  ["HTTP/2.0", "HTTP/2.0 200 OK\r\ncontent-length: 0\r\n\r\n"],
+  ["HTTP/0.9", "HTTP/0.9 200 OK\r\ncontent-length: 0\r\n\r\n"],
+  ["HTTP/1.2", "HTTP/1.2 200 OK\r\ncontent-length: 0\r\n\r\n"],
+  ["lower-case version", "http/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"],
+  ["status of two digits", "HTTP/1.1 20 OK\r\ncontent-length: 0\r\n\r\n"],
+  ["status of four digits", "HTTP/1.1 2000 OK\r\ncontent-length: 0\r\n\r\n"],
+  ["status 099", "HTTP/1.1 099 OK\r\ncontent-length: 0\r\n\r\n"],
+  ["status 000", "HTTP/1.1 000 OK\r\ncontent-length: 0\r\n\r\n"],
+  ["status of letters", "HTTP/1.1 abc OK\r\ncontent-length: 0\r\n\r\n"],
+  ["length and chunked", `${OK}\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`],
+  ["chunked and length", `${OK}\r\ntransfer-encoding: chunked\r\ncontent-length: 2\r\n\r\n0\r\n\r\n`],
+  ["two lengths", `${OK}\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nabc`],
+  ["two equal lengths", `${OK}\r\ncontent-length: 2\r\ncontent-length: 2\r\n\r\nok`],
+  ["length list", `${OK}\r\ncontent-length: 2, 2\r\n\r\nok`],
+  ["negative length", `${OK}\r\ncontent-length: -1\r\n\r\nok`],
+  ["length with plus", `${OK}\r\ncontent-length: +2\r\n\r\nok`],
+  ["empty length", `${OK}\r\ncontent-length:\r\n\r\nok`],
+  ["other coding", `${OK}\r\ntransfer-encoding: gzip\r\n\r\nok`, "end"],
+  ["gzip, chunked", `${OK}\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n`],
+  ["chunked twice", `${OK}\r\ntransfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n`],
+  ["bad chunk size", `${OK}\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nok\r\n0\r\n\r\n`],
+  ["bad chunk size after data", `${OK}\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n`],
+  ["chunk data too long", `${OK}\r\ntransfer-encoding: chunked\r\n\r\n2\r\nokX\r\n0\r\n\r\n`],
+  ["bare LF", "HTTP/1.1 200 OK\ncontent-length: 0\n\n"],
+  ["bare LF between fields", `${OK}\r\nx-a: 1\ncontent-length: 0\r\n\r\n`],
+  ["bare CR in a value", `${OK}\r\nx-a: 1\rx-b: 2\r\ncontent-length: 0\r\n\r\n`],
+  ["NUL in a value", `${OK}\r\nx-a: a\0b\r\ncontent-length: 0\r\n\r\n`],
+  ["control in a value", `${OK}\r\nx-a: a\x01b\r\ncontent-length: 0\r\n\r\n`],
+  ["high bytes in a value", `${OK}\r\nx-a: \xe9\xff\r\ncontent-length: 0\r\n\r\n`],
+  ["blank before the colon", `${OK}\r\nx-a : 1\r\ncontent-length: 0\r\n\r\n`],
+  ["blank in a name", `${OK}\r\nx a: 1\r\ncontent-length: 0\r\n\r\n`],
+  ["no colon", `${OK}\r\nnonsense\r\ncontent-length: 0\r\n\r\n`],
+  ["empty name", `${OK}\r\n: 1\r\ncontent-length: 0\r\n\r\n`],
+  ["obs-fold", `${OK}\r\nx-a: 1\r\n 2\r\ncontent-length: 0\r\n\r\n`],
+  ["leading blank on the first field", `${OK}\r\n x-a: 1\r\ncontent-length: 0\r\n\r\n`],
+  ["leading empty line", `\r\n${OK}\r\ncontent-length: 0\r\n\r\n`],
+  ["pseudo header", `${OK}\r\n:status: 500\r\ncontent-length: 0\r\n\r\n`],
+  ["underscore in a name", `${OK}\r\nx_a: 1\r\ncontent-length: 0\r\n\r\n`],
+  ["hundred and one fields", `${OK}\r\n${"x: 1\r\n".repeat(100)}content-length: 0\r\n\r\n`],
+  ["70 kB of head", `${OK}\r\nx: ${"v".repeat(70_000)}\r\ncontent-length: 0\r\n\r\n`],
+  ["90 kB of head", `${OK}\r\nx: ${"v".repeat(90_000)}\r\ncontent-length: 0\r\n\r\n`],
+  ["endless 100", "HTTP/1.1 100 Continue\r\n\r\n".repeat(50), "end"],
+  ["trailer that frames", `${OK}\r\ntransfer-encoding: chunked\r\n\r\n0\r\ncontent-length: 5\r\n\r\n`],
+  ["bad trailer", `${OK}\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx t: 1\r\n\r\n`],
+];
+
+/** Broken after the head: Envoy waits a second (delayed_close_timeout) before it closes the client's connection. */
+const CUTS = /^(cut (body|chunk|before)|bad (chunk size|trailer)|trailer that frames|chunk data)/;
+const DELAYED_CLOSE_MS = 1500;
+const HEAD = "HEAD / HTTP/1.1\r\nHost: shop\r\n\r\n";
+
+export const RESPONSE_CASES: readonly Case[] = [
+  ...group(
+    "response",
+    wellFormed.map(([name, answers]) => ({ name, send: [get("/")], answers })),
+  ),
+  ...group(
+    "hostile response",
+    hostile.map(([name, text, closing]) => ({
+      name,
+      send: [get("/")],
+      answers: raw(text, closing ?? "keep"),
+      ...(CUTS.test(name) ? { quietMs: DELAYED_CLOSE_MS } : {}),
+    })),
+  ),
+  ...group("response to HEAD", [
+    { name: "length", send: [HEAD], answers: raw(`${OK}\r\ncontent-length: 5\r\n\r\n`) },
+    { name: "chunked", send: [HEAD], answers: raw(`${OK}\r\ntransfer-encoding: chunked\r\n\r\n`) },
+    { name: "neither", send: [HEAD], answers: raw(`${OK}\r\n\r\n`) },
+    { name: "with a body", send: [HEAD], answers: raw(`${OK}\r\ncontent-length: 5\r\n\r\nhello`) },
+    { name: "204", send: [HEAD], answers: raw("HTTP/1.1 204 No Content\r\n\r\n") },
+    { name: "404 with length", send: [HEAD], answers: raw("HTTP/1.1 404 Not Found\r\ncontent-length: 9\r\n\r\n") },
+  ]),
+  ...group("response to POST", [
+    {
+      name: "early, request goes on",
+      send: [post("/", ["content-length: 10"], "12345"), { after: "early" }, "67890"],
+      answers: [{ pieces: [`${OK}\r\ncontent-length: 5\r\n\r\nearly`], when: "head" }],
+    },
+    {
+      name: "early, request never ends",
+      send: [post("/", ["content-length: 10"], "12345")],
+      answers: [{ pieces: [`${OK}\r\ncontent-length: 5\r\n\r\nearly`], when: "head" }],
+    },
+    {
+      name: "early 413 and end",
+      send: [post("/", ["content-length: 10"], "12345")],
+      answers: [
+        {
+          pieces: ["HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\ncontent-length: 3\r\n\r\nbig"],
+          when: "head",
+          closing: "end",
+        },
+      ],
+    },
+    {
+      name: "reset while it is sent",
+      send: [post("/", ["content-length: 10"], "12345")],
+      answers: [{ pieces: [""], when: "head", closing: "reset" }],
+    },
+  ]),
+  ...group("response mutation", [
+    {
+      name: "all",
+      send: [get("/m/response")],
+      answers: raw(
+        `${OK}\r\nx-set: old\r\nx-append: first\r\nx-gone: 1\r\nserver: theirs\r\ncontent-length: 0\r\n\r\n`,
+      ),
+    },
+    { name: "of a local reply", send: [get("/m/response")], answers: raw("", "end") },
+  ]),
+  ...group("two requests", [
+    {
+      name: "after a clean response",
+      send: [get("/1"), { after: "ok" }, get("/2")],
+      answers: raw(`${OK}\r\ncontent-length: 2\r\n\r\nok`),
+    },
+    {
+      name: "after connection: close",
+      send: [get("/1"), { after: "ok" }, get("/2")],
+      answers: raw(`${OK}\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok`, "end"),
+    },
+    {
+      name: "after until-close",
+      send: [get("/1"), { after: "ok" }, get("/2")],
+      answers: raw(`${OK}\r\n\r\nok`, "end"),
+    },
+    {
+      name: "after bytes too many",
+      send: [get("/1"), { after: "ok" }, get("/2")],
+      answers: raw(`${OK}\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil`),
+    },
+    {
+      name: "after proxy-connection: close",
+      send: [get("/1"), { after: "ok" }, get("/2")],
+      answers: raw(`${OK}\r\nproxy-connection: close\r\ncontent-length: 2\r\n\r\nok`),
+    },
+  ]),
+];
