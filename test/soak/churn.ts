@@ -11,17 +11,17 @@ import { resourceOf } from "@argyle/kube-types";
 import { type BenchOptions, createScope, type Figure, round } from "../bench/figure.ts";
 import { type MiniCluster, startMiniCluster } from "../mini-cluster.ts";
 import { type OpenLoad, startOpenLoad } from "./parts/open-load.ts";
-import { residentMegabytes } from "./parts/resident-memory.ts";
+import { processorSeconds, residentMegabytes } from "./parts/resident-memory.ts";
 import { slopePerMinute } from "./parts/slope.ts";
 
-const RATE = Number(process.env.ARGYLE_SOAK_RATE ?? 200);
+const RATE = Number(process.env.ARGYLE_SOAK_RATE ?? 100);
 const NAMESPACE = "sock-shop";
 const CERTIFICATE_TTL = "60s";
 const KILLS = 5;
 const SHORT_LIVED = { name: "istio-proxy", image: "auto", env: [{ name: "SECRET_TTL", value: CERTIFICATE_TTL }] };
 
 export async function bench({ isQuick, note }: BenchOptions): Promise<readonly Figure[]> {
-  const minutes = isQuick ? 2 : 10;
+  const minutes = isQuick ? 2 : Number(process.env.ARGYLE_SOAK_MINUTES ?? 10);
   const scope = createScope();
   try {
     const cluster = await startMiniCluster(scope, { demo: "sock-shop" });
@@ -39,15 +39,17 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
     }, 2000);
     scope.after(() => clearInterval(reading));
     const serials = await serialNumbers(cluster);
+    const processorBefore = workers.map(processorSeconds);
     const load = startOpenLoad(url, RATE);
-    const changes = await changeConfiguration(client, minutes * 60_000, isQuick ? 200 : 1000);
+    const changes = await changeConfiguration(client, minutes * 60_000, minutes * 100);
     const first = await load.stop();
+    const processor = workers.map((pid, i) => processorSeconds(pid) - (processorBefore[i] ?? 0));
     clearInterval(reading);
     const rotations = rotationsOf(await serialNumbers(cluster), serials);
     note(`part 1: ${first.sent} sent, ${first.failures.length} failed`);
     const second = await killPods(cluster, url, note);
-    const inFlightOnly = second.load.failures.filter(
-      ({ startedAt, endedAt }) => !second.killedAt.some((at) => startedAt <= at + GRACE_MS && endedAt >= at),
+    const unexplained = second.load.failures.filter(
+      ({ startedAt, endedAt }) => !second.kills.some(({ from, to }) => startedAt <= to + GRACE_MS && endedAt >= from),
     );
     const figures: Figure[] = [
       { figure: "changes of VirtualService and DestinationRule", value: changes, unit: "" },
@@ -58,10 +60,15 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
       { figure: "with pod kills: requests sent", value: second.load.sent, unit: "" },
       {
         figure: "with pod kills: failed while the pod was killed",
-        value: second.load.failures.length - inFlightOnly.length,
+        value: second.load.failures.length - unexplained.length,
         unit: "",
       },
-      { figure: "with pod kills: failed at another time", value: inFlightOnly.length, unit: "" },
+      { figure: "with pod kills: failed at another time", value: unexplained.length, unit: "" },
+      ...["sidecars", "gateways"].map((name, i) => ({
+        figure: `processor time of the worker of the ${name}, of one core`,
+        value: round((processor[i] ?? 0) / (minutes * 0.6)),
+        unit: "%",
+      })),
       ...["sidecars", "gateways"].map((name, i) => ({
         figure: `memory of the worker of the ${name}, slope after the first quarter`,
         value: round(slopePerMinute(memory[i] ?? [], minutes / 4), 2),
@@ -73,8 +80,11 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
         unit: "MB",
       })),
     ];
-    for (const failure of [...first.failures, ...inFlightOnly].slice(0, 10)) note(`failed: ${failure.what}`);
-    if (first.failures.length > 0 || inFlightOnly.length > 0)
+    for (const { what, startedAt, endedAt } of [...first.failures, ...unexplained].slice(0, 20))
+      note(
+        `failed ${((startedAt - started) / 1000).toFixed(1)} s after the start, in ${(endedAt - startedAt).toFixed(0)} ms: ${what}`,
+      );
+    if (first.failures.length > 0 || unexplained.length > 0)
       throw new Error(figures.map(({ figure, value }) => `${figure}: ${value}`).join("\n"));
     return figures;
   } finally {
@@ -84,6 +94,11 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
 
 /** A request that reached the pod in the moment of its death, seen from outside. */
 const GRACE_MS = 50;
+
+interface Kill {
+  readonly from: number;
+  readonly to: number;
+}
 
 function connect(cluster: MiniCluster): KubeClient {
   const connection = loadKubeconfig(readFileSync(cluster.kubeconfig, "utf8"));
@@ -151,8 +166,8 @@ async function changeConfiguration(client: KubeClient, forMs: number, count: num
 async function serialNumbers(cluster: MiniCluster): Promise<ReadonlyMap<string, string>> {
   const pods: string[] = [];
   for (const [namespace, selector] of [
-    [NAMESPACE, "app=front-end"],
-    [NAMESPACE, "app=catalogue"],
+    [NAMESPACE, "name=front-end"],
+    [NAMESPACE, "name=catalogue"],
     ["istio-system", "app=istio-ingressgateway"],
   ] as const) {
     const names = await cluster.kubectl("-n", namespace, "get", "pods", "-l", selector, "-o", "name");
@@ -181,16 +196,19 @@ async function killPods(
   cluster: MiniCluster,
   url: string,
   note: (text: string) => void,
-): Promise<{ readonly load: Awaited<ReturnType<OpenLoad["stop"]>>; readonly killedAt: readonly number[] }> {
+): Promise<{ readonly load: Awaited<ReturnType<OpenLoad["stop"]>>; readonly kills: readonly Kill[] }> {
   const load = startOpenLoad(url, RATE);
-  const killedAt: number[] = [];
+  const kills: Kill[] = [];
   for (let i = 0; i < KILLS; i++) {
     await sleep(6000);
-    const pid = await cluster.pidOf(`${NAMESPACE}/catalogue-/catalogue`);
-    killedAt.push(performance.now());
-    process.kill(pid, "SIGKILL");
-    note(`killed a program of catalogue (${pid})`);
+    const names = await cluster.kubectl("-n", NAMESPACE, "get", "pods", "-l", "name=catalogue", "-o", "name");
+    const [victim = ""] = names.split("\n");
+    const from = performance.now();
+    await cluster.kubectl("-n", NAMESPACE, "delete", victim, "--grace-period=0", "--force", "--wait=false");
+    kills.push({ from, to: performance.now() });
+    await cluster.kubectl("-n", NAMESPACE, "rollout", "status", "deploy/catalogue", "--timeout=60s");
+    note(`killed ${victim}`);
   }
   await sleep(6000);
-  return { load: await load.stop(), killedAt };
+  return { load: await load.stop(), kills };
 }

@@ -182,30 +182,3 @@ test("a name that did not exist concerns whoever asked for it", () => {
   source.apply([{ type: "set", object: service(16) }]);
   assert.equal(concerned[0], true);
 });
-
-test("from event to answer in a few milliseconds with 20 proxies and 15 services", () => {
-  const { source, sidecars, router } = mesh();
-  const nodes = [...sidecars, router];
-  source.subscribe((change) => {
-    for (const node of nodes) {
-      if (!change.affects(node)) continue;
-      for (const typeUrl of change.typeUrls)
-        source.resources(
-          node,
-          typeUrl,
-          typeUrl === ROUTE_TYPE ? new Set([node.type === "router" ? "http.80" : "80"]) : "*",
-        );
-    }
-  });
-  const took: number[] = [];
-  for (let round = 0; round < 30; round++) {
-    const started = performance.now();
-    source.apply([{ type: "set", object: virtualService(name(1), `${round + 1}s`) }]);
-    took.push(performance.now() - started);
-  }
-  const median = took.sort((a, b) => a - b)[15] ?? Number.POSITIVE_INFINITY;
-  // The goal is 5 ms on an idle machine; the bound leaves room for a busy one.
-  assert.ok(median < 15, `median ${median.toFixed(2)} ms`);
-  if (process.env.SHOW_TIMES === "1")
-    console.log(`median ${median.toFixed(2)} ms, worst ${took.at(-1)?.toFixed(2)} ms`);
-});

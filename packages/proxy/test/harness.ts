@@ -1,6 +1,6 @@
 /** A proxy from an Envoy configuration on real sockets with port 0, an upstream made of answers, and a raw client; for tests. */
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { type Logger, silentLogger, systemClock } from "@argyle/core";
+import { type Clock, type Logger, silentLogger, systemClock } from "@argyle/core";
 import { createRegistry } from "@argyle/telemetry";
 import { type Bindings, bindListeners } from "../src/bindings.ts";
 import { createTimerWheel } from "../src/io/timer-wheel.ts";
@@ -24,6 +24,8 @@ export interface HarnessOverrides {
   readonly resolveName?: (name: string) => Promise<readonly string[]>;
   readonly onWarning?: Logger["warn"];
   readonly random?: () => number;
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 export async function startProxy(
@@ -36,10 +38,11 @@ export async function startProxy(
   overrides: HarnessOverrides = {},
 ): Promise<Harness> {
   const logs: string[] = [];
-  const wheel = createTimerWheel(systemClock);
+  const clock = overrides.clock ?? systemClock;
+  const wheel = createTimerWheel(clock);
   let ids = 0;
   const proxy = createProxy({
-    clock: systemClock,
+    clock,
     wheel,
     random: overrides.random ?? Math.random,
     uuid: () => `uuid-${++ids}`,

@@ -88,3 +88,13 @@ test("JSON keeps numbers, prints null for missing values and sorts keys", () => 
   assert.ok(compiled.ok);
   assert.equal(compiled.value(record), '{"agent":"ua=curl/8","code":200,"sni":null}\n');
 });
+
+test("a server name from the wire can't break or forge a line", () => {
+  const forged = { ...record, requestedServerName: 'a"\r\n200 - "b' };
+  const text = compileTextFormat('"%REQUESTED_SERVER_NAME%"\n');
+  assert.ok(text.ok);
+  assert.equal(text.value(forged), '"a\\"\\x0d\\x0a200 - \\"b"\n');
+  const json = compileJsonFormat({ sni: "%REQUESTED_SERVER_NAME%" });
+  assert.ok(json.ok);
+  assert.deepEqual(JSON.parse(json.value(forged)), { sni: forged.requestedServerName });
+});

@@ -1,4 +1,4 @@
-/** Resident memory of processes while something runs. Linux only. */
+/** Resident memory and processor time of processes while something runs. Linux only. */
 import { readFileSync } from "node:fs";
 
 export interface MemoryWatch {
@@ -11,6 +11,13 @@ const EVERY_MS = 50;
 export function residentMegabytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+}
+
+/** User and system time so far: of a clock that ticks a hundred times a second. */
+export function processorSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 export function watchMemory(pids: readonly number[]): MemoryWatch {

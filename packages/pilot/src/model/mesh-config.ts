@@ -24,10 +24,10 @@ export interface MeshConfig {
   /** `host:port` of a Zipkin collector; empty: none. */
   readonly zipkinAddress: string;
   readonly connectTimeout: string;
-  /** How far request paths are brought into one form before anything reads them. */
-  readonly pathNormalization: (typeof NORMALIZATIONS)[number];
   /** h2UpgradePolicy UPGRADE: HTTP ports are spoken to in HTTP/2 where no rule says otherwise. */
   readonly upgradesToHttp2: boolean;
+  /** How far request paths are brought into one form before anything reads them. */
+  readonly pathNormalization: (typeof NORMALIZATIONS)[number];
   readonly protocolDetectionTimeout: string;
   readonly defaultConfig: Readonly<Record<string, unknown>>;
   readonly extensionProviders: readonly Readonly<Record<string, unknown>>[];
@@ -61,9 +61,9 @@ export function decodeMeshConfig(document: Readonly<Record<string, unknown>>): M
     enableTracing: fields.enableTracing !== false,
     traceSampling: typeof tracing.sampling === "number" ? tracing.sampling : 1,
     zipkinAddress: asText(asRecord(tracing.zipkin).address, ""),
+    upgradesToHttp2: fields.h2UpgradePolicy === "UPGRADE",
     pathNormalization:
       NORMALIZATIONS.find((name) => name === asRecord(fields.pathNormalization).normalization) ?? "BASE",
-    upgradesToHttp2: fields.h2UpgradePolicy === "UPGRADE",
     connectTimeout: asText(fields.connectTimeout, "10s"),
     protocolDetectionTimeout: asText(fields.protocolDetectionTimeout, "0s"),
     defaultConfig,

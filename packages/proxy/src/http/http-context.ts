@@ -6,8 +6,8 @@ import type { HttpFilterConfig } from "../config/http-filter-config.ts";
 import type { RouteTable } from "../config/route-config.ts";
 import type { TimerWheel } from "../io/timer-wheel.ts";
 import type { HttpTelemetry } from "../stats/http-telemetry.ts";
-import type { JwtStats } from "../stats/jwt-stats.ts";
 import type { Http2Stats } from "../stats/http2-stats.ts";
+import type { JwtStats } from "../stats/jwt-stats.ts";
 import type { RbacStats } from "../stats/rbac-stats.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 
