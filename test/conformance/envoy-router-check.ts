@@ -21,7 +21,11 @@ interface RouterTest {
     readonly random_value?: number | string;
     readonly additional_request_headers?: readonly { readonly key: string; readonly value: string }[];
     readonly additional_response_headers?: readonly { readonly key: string; readonly value: string }[];
-    readonly dynamic_metadata?: unknown;
+    readonly dynamic_metadata?: readonly {
+      readonly metadata_namespace: string;
+      readonly value: unknown;
+      readonly allow_overwrite?: boolean;
+    }[];
   };
   readonly validate: Readonly<Record<string, unknown>>;
 }
@@ -31,7 +35,7 @@ interface RuntimeFraction {
   readonly default_value?: { readonly numerator?: number; readonly denominator?: string };
 }
 interface PeerRoute {
-  readonly match?: { readonly runtime_fraction?: RuntimeFraction; readonly dynamic_metadata?: unknown };
+  readonly match?: { readonly runtime_fraction?: RuntimeFraction };
 }
 interface PeerTable {
   readonly virtual_hosts?: readonly {
@@ -60,8 +64,6 @@ function verdictOf(table: PeerTable, { input, validate }: RouterTest): Verdict {
   const hosts = table.virtual_hosts ?? [];
   const routes = hosts.flatMap((host) => host.routes ?? []);
   const random = Number(input.random_value ?? 0);
-  if (routes.some((route) => route.match?.dynamic_metadata !== undefined))
-    return { missing: "routes that match on dynamic metadata" };
   if (hosts.some((host) => host.virtual_clusters !== undefined) && (validate.virtual_cluster_name ?? "") !== "")
     return { missing: "virtual clusters" };
   if (routes.some((route) => isAtEdge(route.match?.runtime_fraction, input.runtime, random)))
@@ -72,6 +74,13 @@ function verdictOf(table: PeerTable, { input, validate }: RouterTest): Verdict {
     path: input.path,
     authority: input.authority,
     scheme: input.ssl === true ? "https" : "http",
+    dynamicMetadata: (filter) =>
+      input.dynamic_metadata
+        ?.filter(({ metadata_namespace }) => metadata_namespace === filter)
+        .reduce(
+          (held: unknown, { value, allow_overwrite }) => (held === undefined || allow_overwrite ? value : held),
+          undefined,
+        ),
     headers: createHeaderBlock(
       (input.additional_request_headers ?? []).map(({ key, value }) => [key.toLowerCase(), value]),
     ),

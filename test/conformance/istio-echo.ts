@@ -100,7 +100,6 @@ function verdictOf(set: EchoSet, one: EchoCase): Verdict {
 
 function missingOf({ request, expect, upstreamSkipped, from }: EchoCase, text: string): string | undefined {
   if (upstreamSkipped !== undefined) return `nothing: Istio skips the case (${upstreamSkipped})`;
-  if (/^kind: RequestAuthentication/m.test(text)) return "the HTTP filter jwt_authn";
   if (/^kind: EnvoyFilter/m.test(text)) return "EnvoyFilter in istiod";
   if (from.startsWith("vm.")) return "virtual machines as workloads";
   if (request.http2 === true || request.scheme === "grpc") return "HTTP/2 in the proxy";
@@ -123,6 +122,7 @@ interface Observed {
 function observe(mesh: Translation, isGateway: boolean, call: Call): Observed {
   const outcome = simulateCall(mesh, isGateway, call);
   const { answer } = outcome;
+  if (outcome.refusal !== undefined) return { status: outcome.refusal, outcome, answer, hasEndpoints: false };
   if (answer === undefined) return { status: 0, outcome, answer, hasEndpoints: hasEndpoints(mesh, outcome.cluster) };
   const seen = { outcome, answer, hasEndpoints: hasEndpoints(mesh, outcome.cluster) };
   const cors = answer.filters.find((filter) => filter.kind === "cors");
@@ -208,7 +208,7 @@ function differences(seen: Observed, expect: Readonly<Record<string, unknown>>, 
     switch (name) {
       case "status":
         // A TCP connection has no status: 200 says that it reached the application.
-        if (answer === undefined) {
+        if (answer === undefined && outcome.refusal === undefined) {
           if (problem.length === 0 && !seen.hasEndpoints) out.push(`no endpoint in ${outcome.cluster ?? "no cluster"}`);
         } else out.push(...difference(name, seen.status, want));
         break;

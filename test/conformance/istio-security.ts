@@ -7,9 +7,11 @@ import { createHeaderBlock } from "@argyle/codec";
 import type { KubeObject } from "@argyle/kube-types";
 import { Fields } from "../../packages/proxy/src/config/fields.ts";
 import { compileHcm } from "../../packages/proxy/src/config/hcm-config.ts";
+import type { RequestView } from "../../packages/proxy/src/config/header-matcher.ts";
 import { compileRbac, decideRbac, type RbacConfig } from "../../packages/proxy/src/filters/rbac.ts";
 import type { RbacFacts } from "../../packages/proxy/src/filters/rbac-matcher.ts";
 import { normalizePath } from "../../packages/proxy/src/http/path-normalization.ts";
+import { authenticate } from "./authenticate.ts";
 import { type Case, difference, judge, type Verdict } from "./case.ts";
 import { echoMesh, endpointSlices, servicePort, workloadPort } from "./echo-mesh.ts";
 import { isMutual } from "./echo-upstream.ts";
@@ -45,26 +47,36 @@ const ADDRESSES: Readonly<Record<string, string>> = {
   "b.ns1": "10.10.0.2",
   "a.ns2": "10.10.0.10",
 };
+/** The test's key server in the cluster has the keys of the set of tokens; what is outside cannot be fetched. */
+const KEYS = "../istio-jwt/jwks.json";
+const JWKS_URI = /jwksUri: "?(http:\/\/[^"\s]+\.svc\.cluster\.local[^"\s]*)/g;
 const GATEWAY = "ingressgateway";
 const GRPC_PATH = "/proto.EchoTestService/Echo";
 
 export async function* replay(dir: PeerFolder): AsyncGenerator<Case> {
   const set = dir.json("cases.json") as SecuritySet;
-  for (const one of set.cases) yield await judge(one.id, () => verdictOf(set, one));
+  const keys = dir.has(KEYS) ? dir.text(KEYS) : undefined;
+  for (const one of set.cases) yield await judge(one.id, () => verdictOf(set, keys, one));
 }
 
-function verdictOf(set: SecuritySet, one: SecurityCase): Verdict {
+function verdictOf(set: SecuritySet, keys: string | undefined, one: SecurityCase): Verdict {
   const configs = one.configs.map((name) => set.configs[name] ?? {});
   const text = configs.map(({ yaml = "" }) => yaml).join("\n---\n");
-  if (/^kind: RequestAuthentication/m.test(text)) return { missing: "the HTTP filter jwt_authn" };
+  if (/egressgateway/.test(text)) return { missing: "a replay of two hops: an egress gateway with filters of its own" };
+  const uris = [...text.matchAll(JWKS_URI)].map((match) => match[1] ?? "");
+  if (uris.length > 0 && keys === undefined) return { missing: "the keys of the test's key server" };
+  const jwks = new Map(uris.map((uri) => [uri, keys ?? ""]));
   const objects = world(objectsOf(text, "ns1"));
   const meshConfig = configs.map(({ meshConfigPatch = "" }) => meshConfigPatch).join("\n");
-  const met = reach(objects, meshConfig, one);
+  const met = reach(objects, meshConfig, jwks, one);
   if ("problem" in met) return [met.problem];
   return compare(met, one.expect);
 }
 
 interface Met {
+  /** Of an answer that is not b's. */
+  readonly refusal: number | undefined;
+  readonly request: RequestView | undefined;
   readonly isTcp: boolean;
   readonly isAllowed: boolean;
   readonly path: string;
@@ -73,6 +85,7 @@ interface Met {
 function reach(
   objects: readonly KubeObject[],
   meshConfig: string,
+  jwks: ReadonlyMap<string, string>,
   { from, request }: SecurityCase,
 ): Met | { readonly problem: string } {
   const isGateway = from === GATEWAY;
@@ -93,7 +106,7 @@ function reach(
     cluster = routed.cluster;
   }
   const mutual = isMutual(client, cluster);
-  const server = translate(objects, meshConfig, nodeOf("b.ns1"));
+  const server = translate(objects, meshConfig, nodeOf("b.ns1"), jwks);
   const targetPort = workloadPort(port) ?? 0;
   const outcome = simulateCall(server, false, {
     callMode: "inbound",
@@ -144,7 +157,11 @@ function decide(chain: ChainView, arrival: Arrival): Met | { readonly problem: s
     if (normal.kind !== "path") return { problem: `the path is ${normal.kind}` };
     path = normal.path;
   }
-  const facts = factsOf({ ...arrival, path }, hcm !== undefined);
+  const authenticated = manager === undefined ? undefined : authenticate(manager, requestOf({ ...arrival, path }));
+  if (authenticated?.kind === "refused")
+    return { isTcp: false, isAllowed: false, path, refusal: authenticated.status, request: undefined };
+  const request = authenticated?.request;
+  const facts = factsOf({ ...arrival, path }, request);
   const rbac: readonly RbacConfig[] = [
     ...network.map((filter) => compileRbac(new Fields(filter, "", sink))),
     ...(hcm?.filters ?? []).flatMap((filter) => (filter.kind === "rbac" ? [filter.config] : [])),
@@ -152,10 +169,15 @@ function decide(chain: ChainView, arrival: Arrival): Met | { readonly problem: s
   const [problem] = sink.problems;
   if (problem !== undefined) return { problem: `${problem.path}: ${problem.message}` };
   const isAllowed = rbac.every(({ rules }) => rules === undefined || decideRbac(rules, facts).isAllowed);
-  return { isTcp: hcm === undefined, isAllowed, path };
+  return { isTcp: hcm === undefined, isAllowed, path, refusal: isAllowed ? undefined : 403, request };
 }
 
-function factsOf(arrival: Arrival, isHttp: boolean): RbacFacts {
+function requestOf(arrival: Arrival): RequestView {
+  const { method, path, authority } = arrival;
+  return { method, path, authority, scheme: "http", headers: createHeaderBlock(arrival.headers) };
+}
+
+function factsOf(arrival: Arrival, request: RequestView | undefined): RbacFacts {
   const { from, mutual, targetPort, cluster } = arrival;
   const [account = "", namespace = ""] = from === GATEWAY ? ["istio-ingressgateway", "istio-system"] : from.split(".");
   const ip = ADDRESSES[from] ?? "10.10.0.99";
@@ -168,20 +190,15 @@ function factsOf(arrival: Arrival, isHttp: boolean): RbacFacts {
     peer: mutual
       ? { uris: [`spiffe://cluster.local/ns/${namespace}/sa/${account}`], dnsNames: [], subject: "" }
       : undefined,
-    request: isHttp
-      ? {
-          method: arrival.method,
-          path: arrival.path,
-          authority: arrival.authority,
-          scheme: "http",
-          headers: createHeaderBlock(arrival.headers),
-        }
-      : undefined,
-    metadata: () => undefined,
+    request,
+    metadata: (filter) => request?.dynamicMetadata?.(filter, []),
   };
 }
 
-function compare({ isTcp, isAllowed, path }: Met, expect: Readonly<Record<string, unknown>>): Verdict {
+function compare(
+  { isTcp, isAllowed, path, refusal, request }: Met,
+  expect: Readonly<Record<string, unknown>>,
+): Verdict {
   const out: string[] = [];
   for (const [name, want] of Object.entries(expect)) {
     switch (name) {
@@ -190,10 +207,14 @@ function compare({ isTcp, isAllowed, path }: Met, expect: Readonly<Record<string
         break;
       case "status":
         if (isTcp) out.push("a TCP connection has no status");
-        else out.push(...difference(name, isAllowed ? 200 : 403, want));
+        else out.push(...difference(name, refusal ?? 200, want));
         break;
       case "upstreamSawURL":
         out.push(...difference(name, isAllowed ? path : "denied", want));
+        break;
+      case "upstreamSawRequestHeader":
+        for (const [header, value] of Object.entries(want as Readonly<Record<string, string>>))
+          out.push(...difference(header, request?.headers.get(header.toLowerCase()) ?? "", value));
         break;
       case "noError":
         break;

@@ -26,7 +26,7 @@ interface SimulationCase {
   readonly calls: readonly { readonly name: string; readonly call: Call; readonly expect: Expectation }[];
 }
 
-type Expectation = Omit<Outcome, "answer" | "chain"> & { readonly strict?: boolean };
+type Expectation = Omit<Outcome, "answer" | "chain" | "refusal"> & { readonly strict?: boolean };
 
 interface RoutesCase {
   readonly id: string;

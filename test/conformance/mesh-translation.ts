@@ -9,6 +9,7 @@ import {
   parseObjects,
 } from "@argyle/pilot";
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from "@argyle/xds";
+import { parseAllDocuments } from "yaml";
 
 export interface ProxyFields {
   readonly type: "sidecar" | "router";
@@ -46,9 +47,15 @@ export function proxyNode(fields: ProxyFields): ProxyNode {
 
 /** Objects without a namespace are in `namespace`, as kubectl would put them. */
 export function objectsOf(text: string, namespace: string): readonly KubeObject[] {
-  return parseObjects(text).map((object) =>
+  return parseObjects(withoutDuplicates(text)).map((object) =>
     object.metadata.namespace === undefined ? { ...object, metadata: { ...object.metadata, namespace } } : object,
   );
+}
+
+/** Istio's harness takes the last of two equal keys; what applies manifests here refuses them. */
+function withoutDuplicates(text: string): string {
+  const documents = parseAllDocuments(text, { uniqueKeys: false });
+  return [...documents].map((document) => JSON.stringify(document.toJS() ?? null)).join("\n---\n");
 }
 
 /** The kinds among the objects that istiod does not read. */
@@ -56,9 +63,15 @@ export function unknownKinds(objects: readonly KubeObject[], known: ReadonlySet<
   return [...new Set(objects.map(({ kind }) => kind))].filter((kind) => !known.has(kind));
 }
 
-export function translate(objects: readonly KubeObject[], meshConfig: string, fields: ProxyFields): Translation {
+export function translate(
+  objects: readonly KubeObject[],
+  meshConfig: string,
+  fields: ProxyFields,
+  jwks: ReadonlyMap<string, string> = new Map(),
+): Translation {
   const source = createConfigSource(createMeshCollections(parseMeshConfig(meshConfig)));
   source.apply(objects.map((object) => ({ type: "set", object })));
+  source.setJwks(jwks);
   const node = proxyNode(fields);
   return {
     listeners: source.resources(node, LISTENER_TYPE, "*"),

@@ -46,8 +46,6 @@ export const ratelimit = listed(
   },
 );
 
-export const istioJwt = listed("tokens.json", "the HTTP filter jwt_authn", (content) => Object.keys(content as object));
-
 export const promqltest = listed("cases.json", "PromQL (package observe)", (content) =>
   (content as readonly { readonly file: string; readonly commands: Rows }[]).flatMap(({ file, commands }) =>
     commands

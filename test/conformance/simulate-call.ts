@@ -6,6 +6,7 @@
 import { createHeaderBlock } from "@argyle/codec";
 import { Fields } from "../../packages/proxy/src/config/fields.ts";
 import { compileFilterChainMatch, findFilterChain } from "../../packages/proxy/src/config/filter-chain-match.ts";
+import { authenticate } from "./authenticate.ts";
 import { evaluateRoute, type RouteAnswer } from "./evaluate-route.ts";
 import type { Translation } from "./mesh-translation.ts";
 
@@ -33,6 +34,8 @@ export interface Outcome {
   readonly route?: string;
   readonly cluster?: string;
   readonly error?: string;
+  /** Status of a filter's answer. */
+  readonly refusal?: number;
   /** The chain that was met, whatever came of it. */
   readonly chain?: ChainView;
   readonly answer?: RouteAnswer;
@@ -117,13 +120,15 @@ function meetRoute(mesh: Translation, hcm: FilterView, call: Call, isTls: boolea
   const config = hcm.route_config ?? mesh.route(name);
   const met = hcm.route_config === undefined ? { routeConfig: name } : {};
   if (config === undefined) return { ...met, error: "no virtual host matched" };
-  const answer = evaluateRoute(config, {
+  const authenticated = authenticate(hcm, {
     method: call.method ?? "GET",
     path: call.path ?? "/",
     authority: call.hostHeader ?? "",
     scheme: isTls ? "https" : "http",
     headers: createHeaderBlock(Object.entries(call.headers ?? {}).map(([key, value]) => [key.toLowerCase(), value])),
   });
+  if (authenticated.kind === "refused") return { ...met, refusal: authenticated.status };
+  const answer = evaluateRoute(config, authenticated.request);
   const found = { ...met, answer, virtualHost: answer.foundHost };
   switch (answer.kind) {
     case "no-host":

@@ -13,6 +13,7 @@ import type {
   Node,
   PeerAuthentication,
   Pod,
+  RequestAuthentication,
   Secret,
   Service,
   ServiceEntrySpec,
@@ -47,6 +48,8 @@ export interface MeshCollections {
   /** Applies a batch; the delta is empty when nothing that istiod reads has changed. */
   apply(changes: readonly ObjectChange[]): MeshDelta;
   setMeshConfig(mesh: MeshConfig): MeshDelta;
+  /** The keys of token issuers, by the URI that they were fetched from. */
+  setJwks(keys: ReadonlyMap<string, string>): MeshDelta;
 }
 
 /** Kinds that istiod reads, and the parts of the state they feed. */
@@ -63,6 +66,7 @@ const FEEDS: Readonly<Record<string, readonly Part[]>> = {
   Sidecar: ["sidecars"],
   PeerAuthentication: ["peerAuthentications"],
   AuthorizationPolicy: ["authorizationPolicies"],
+  RequestAuthentication: ["requestAuthentications"],
   Secret: ["secrets"],
 };
 
@@ -139,6 +143,10 @@ export function createMeshCollections(mesh: MeshConfig = decodeMeshConfig({})): 
       put("authorizationPolicies", {
         authorizationPolicies: configs<AuthorizationPolicySpec>("AuthorizationPolicy").sort(byAge),
       });
+    if (dirty.has("requestAuthentications"))
+      put("requestAuthentications", {
+        requestAuthentications: configs<RequestAuthentication["spec"]>("RequestAuthentication").sort(byAge),
+      });
     if (dirty.has("secrets")) put("secrets", { secrets: indexSecrets(list<Secret>("Secret")) });
     if (dirty.has("mesh")) parts.add("mesh");
     if (parts.size === 0) return { parts, endpointsOf };
@@ -176,6 +184,12 @@ export function createMeshCollections(mesh: MeshConfig = decodeMeshConfig({})): 
       current = { ...current, mesh: next };
       return rebuild(new Set<Part>(["mesh"]), "all");
     },
+    setJwks(keys) {
+      if (isEqual(keys, current.jwks)) return { parts: NO_PARTS, endpointsOf: new Set() };
+      const versions = { ...current.versions, requestAuthentications: current.versions.requestAuthentications + 1 };
+      current = { ...current, jwks: keys, versions };
+      return { parts: new Set<Part>(["requestAuthentications"]), endpointsOf: new Set() };
+    },
   };
 }
 
@@ -195,6 +209,8 @@ function emptyState(mesh: MeshConfig): MeshState {
     serviceEntries: [],
     peerAuthentications: [],
     authorizationPolicies: [],
+    requestAuthentications: [],
+    jwks: new Map(),
     secrets: new Map(),
   };
 }

@@ -19,6 +19,7 @@ import * as translate from "./translate/translate.ts";
 export interface MeshConfigSource extends ConfigSource {
   apply(changes: readonly ObjectChange[]): MeshDelta;
   setMeshConfig(mesh: MeshConfig): MeshDelta;
+  setJwks(keys: ReadonlyMap<string, string>): MeshDelta;
   state(): MeshState;
 }
 
@@ -160,6 +161,10 @@ export function createConfigSource(collections: MeshCollections): MeshConfigSour
     setMeshConfig(mesh) {
       const before = collections.state();
       return publish(before, collections.setMeshConfig(mesh));
+    },
+    setJwks(keys) {
+      const before = collections.state();
+      return publish(before, collections.setJwks(keys));
     },
     resources(node, typeUrl, names) {
       const found = compute(node, typeUrl, names);

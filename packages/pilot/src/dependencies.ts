@@ -18,6 +18,7 @@ const PARTS_OF: Readonly<Record<string, readonly Part[]>> = {
     "gateways",
     "peerAuthentications",
     "authorizationPolicies",
+    "requestAuthentications",
   ],
   [ROUTE_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars", "gateways", "virtualServices"],
   [ENDPOINT_TYPE]: ["mesh", "services", "endpoints", "destinationRules", "sidecars", "peerAuthentications"],

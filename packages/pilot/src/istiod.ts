@@ -11,12 +11,14 @@ import { createMeshCollections } from "./collections.ts";
 import { createConfigSource } from "./config-source.ts";
 import { MESH_PAGES, meshPage } from "./debug.ts";
 import { followDirectory, readMeshConfig } from "./file-inputs.ts";
+import { createJwksFetcher, fetchJwks } from "./jwks-fetcher.ts";
 import { startCaBundleController } from "./kube/ca-bundle.ts";
 import { createKubeCaStore } from "./kube/ca-secret.ts";
 import { startKubeInputs } from "./kube/inputs.ts";
 import { startRootCertController } from "./kube/root-cert.ts";
 import { createTokenVerifier } from "./kube/token-review.ts";
 import { createMeshMetrics } from "./mesh-metrics.ts";
+import { jwksUrisOf } from "./model/request-authentication.ts";
 import { createMonitoringServer } from "./monitoring.ts";
 import { createAdsServer } from "./serve/ads-server.ts";
 import { createCertificateAuthority } from "./serve/ca.ts";
@@ -86,6 +88,17 @@ export async function startIstiod(config: IstiodConfig, deps: IstiodDeps): Promi
     );
     closers.push(() => followed.close());
   }
+  const jwks = createJwksFetcher({
+    clock,
+    log: log.scope("jwks"),
+    random: Math.random,
+    fetchText: fetchJwks,
+    onKeys: (keys) => void source.setJwks(keys),
+  });
+  closers.push(() => jwks.close());
+  const followIssuers = () => jwks.follow(jwksUrisOf(source.state().requestAuthentications));
+  closers.push(source.subscribe(followIssuers));
+  followIssuers();
   const kube =
     client === undefined
       ? undefined

@@ -7,6 +7,7 @@ import type {
   DestinationRuleSpec,
   Gateway,
   PeerAuthentication,
+  RequestAuthentication,
   ServiceEntrySpec,
   SidecarSpec,
 } from "@argyle/kube-types";
@@ -28,6 +29,7 @@ export const PARTS = [
   "sidecars",
   "peerAuthentications",
   "authorizationPolicies",
+  "requestAuthentications",
   "secrets",
 ] as const;
 
@@ -62,5 +64,8 @@ export interface MeshState {
   readonly serviceEntries: readonly Config<ServiceEntrySpec>[];
   readonly peerAuthentications: readonly Config<PeerAuthentication["spec"]>[];
   readonly authorizationPolicies: readonly Config<AuthorizationPolicySpec>[];
+  readonly requestAuthentications: readonly Config<RequestAuthentication["spec"]>[];
+  /** Keys of token issuers, by jwksUri. */
+  readonly jwks: ReadonlyMap<string, string>;
   readonly secrets: ReadonlyMap<string, TlsSecret>;
 }

@@ -1,11 +1,12 @@
 /**
  * The HTTP connection manager of each kind of listener, with Istio's filter order:
- * peer metadata, rbac, grpc_stats, alpn, fault, cors, stats, router.
+ * peer metadata, jwt_authn, rbac, grpc_stats, alpn, fault, cors, stats, router.
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto
  */
 import type { EnvoyMessage } from "../model/json.ts";
 import type { MeshConfig } from "../model/mesh-config.ts";
 import { authorizationFilters } from "./authz/authorization.ts";
+import { jwtFilters } from "./authz/jwt.ts";
 import type { TranslateContext } from "./context.ts";
 import { accessLog, istioHttpFilters, type TrafficClass, tracing } from "./telemetry.ts";
 import { ADS_CONFIG_SOURCE } from "./tls-context.ts";
@@ -84,7 +85,7 @@ function httpFilters(context: TranslateContext, traffic: TrafficClass): readonly
   const istio = istioHttpFilters(context.node, traffic);
   return [
     ...istio.first.filter((filter) => filter.name === "istio.metadata_exchange"),
-    ...(traffic === "SIDECAR_OUTBOUND" ? [] : authorizationFilters(context, "http")),
+    ...(traffic === "SIDECAR_OUTBOUND" ? [] : [...jwtFilters(context), ...authorizationFilters(context, "http")]),
     filter("envoy.filters.http.grpc_stats", "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig", {
       emit_filter_state: true,
       stats_for_all_methods: false,

@@ -9,8 +9,16 @@ import type { EnvoyMessage } from "../model/json.ts";
 export function routeMatch(match: HttpMatchRequest | undefined): EnvoyMessage {
   if (match === undefined) return { prefix: "/" };
   const headers: EnvoyMessage[] = [];
-  for (const [name, value] of Object.entries(match.headers ?? {})) headers.push(headerMatcher(name, value));
+  const claims: EnvoyMessage[] = [];
+  for (const [name, value] of Object.entries(match.headers ?? {})) {
+    if (isClaim(name)) claims.push(claimMatcher(name, value));
+    else headers.push(headerMatcher(name, value));
+  }
   for (const [name, value] of Object.entries(match.withoutHeaders ?? {})) {
+    if (isClaim(name)) {
+      claims.push({ ...claimMatcher(name, value), invert: true });
+      continue;
+    }
     headers.push({
       ...headerMatcher(name, value),
       invert_match: true,
@@ -33,6 +41,7 @@ export function routeMatch(match: HttpMatchRequest | undefined): EnvoyMessage {
     ...pathMatch(match.uri),
     case_sensitive: match.ignoreUriCase === true ? false : undefined,
     headers: headers.length === 0 ? undefined : headers,
+    dynamic_metadata: claims.length === 0 ? undefined : claims,
     query_parameters: query.length === 0 ? undefined : query,
   };
 }
@@ -65,6 +74,25 @@ function pathMatch(uri: StringMatch | undefined): EnvoyMessage {
   if (uri?.exact !== undefined) return { path: uri.exact };
   if (uri?.regex !== undefined) return { safe_regex: { regex: uri.regex } };
   return { prefix: uri?.prefix === undefined || uri.prefix === "" ? "/" : uri.prefix };
+}
+
+const CLAIM = "@request.auth.claims";
+
+function isClaim(name: string): boolean {
+  return name.toLowerCase().startsWith(CLAIM);
+}
+
+/** `@request.auth.claims.a.b` or `@request.auth.claims[a][b]`: what jwt_authn found in the token, a text or a list with it. */
+function claimMatcher(name: string, match: StringMatch): EnvoyMessage {
+  const rest = name.slice(CLAIM.length);
+  const bracketed = [...rest.matchAll(/\[([^\]]+)\]/g)].map((found) => found[1] ?? "");
+  const keys = bracketed.length > 0 ? bracketed : rest.slice(1).split(".");
+  const value = { string_match: isPresence(match) ? { safe_regex: { regex: ".*" } } : stringMatcher(match) };
+  return {
+    filter: "envoy.filters.http.jwt_authn",
+    path: ["payload", ...keys].map((key) => ({ key })),
+    value: { or_match: { value_matchers: [value, { list_match: { one_of: value } }] } },
+  };
 }
 
 function headerMatcher(name: string, match: StringMatch): EnvoyMessage {

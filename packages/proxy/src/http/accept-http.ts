@@ -47,6 +47,7 @@ class UndecidedConnection implements AcceptedHttp, TransportHandler, TimerOwner 
   readonly #idle: WheelEntry;
   #bytes: Buffer | undefined;
   #decided: AcceptedHttp | undefined;
+  #isOver = false;
 
   constructor(
     context: HttpContext,
@@ -64,6 +65,7 @@ class UndecidedConnection implements AcceptedHttp, TransportHandler, TimerOwner 
     const { idleTimeoutMs, maxConnectionDurationMs } = context.config;
     const waits = [idleTimeoutMs, maxConnectionDurationMs].filter((ms) => ms > 0);
     if (waits.length > 0) context.wheel.arm(this.#idle, Math.min(...waits));
+    context.stats.cxActive.add(1);
     transport.start(this);
   }
 
@@ -82,6 +84,9 @@ class UndecidedConnection implements AcceptedHttp, TransportHandler, TimerOwner 
     }
     this.#context.wheel.cancel(this.#idle);
     this.#bytes = undefined;
+    // From here on the connection of the protocol counts itself.
+    this.#isOver = true;
+    this.#context.stats.cxActive.add(-1);
     if (seen === "h2c")
       this.#decided = new Http2DownstreamConnection(this.#context, this.#facts, this.#transport, bytes, this.#onClose);
     else new DownstreamConnection(this.#context, this.#facts, this.#transport, bytes, this.#onClose);
@@ -103,9 +108,12 @@ class UndecidedConnection implements AcceptedHttp, TransportHandler, TimerOwner 
 
   /** Nothing was asked. */
   #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     const { stats, wheel } = this.#context;
     wheel.cancel(this.#idle);
     stats.cxTotal.add(1);
+    stats.cxActive.add(-1);
     this.#transport.destroy();
     this.#onClose();
   }

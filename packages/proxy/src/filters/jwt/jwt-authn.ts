@@ -17,7 +17,13 @@ export interface JwtAuthnConfig {
 }
 
 type Requirement =
-  | { readonly kind: "provider"; readonly provider: JwtProvider; readonly audiences: readonly string[] }
+  | {
+      readonly kind: "provider";
+      readonly provider: JwtProvider;
+      readonly audiences: readonly string[];
+      /** Every token must be good; else the first good one is enough. */
+      readonly needsAll: boolean;
+    }
   | { readonly kind: "any" | "all"; readonly list: readonly Requirement[] }
   | { readonly kind: "allow-missing" | "allow-missing-or-failed" };
 
@@ -59,17 +65,35 @@ function compileRequirement(fields: Fields, providers: readonly JwtProvider[]): 
   if (name !== "") {
     const provider = providers.find((candidate) => candidate.name === name);
     if (provider !== undefined)
-      return { kind: "provider", provider, audiences: named?.strings("audiences") ?? provider.audiences };
+      return {
+        kind: "provider",
+        provider,
+        audiences: named?.strings("audiences") ?? provider.audiences,
+        needsAll: false,
+      };
     fields.problem("provider_name", `unknown provider ${name}`);
   }
   for (const kind of ["any", "all"] as const) {
     const list = fields.object(`requires_${kind}`)?.list("requirements");
-    if (list !== undefined) return { kind, list: list.map((item) => compileRequirement(item, providers)) };
+    if (list !== undefined)
+      return {
+        kind,
+        list: strict(
+          kind,
+          list.map((item) => compileRequirement(item, providers)),
+        ),
+      };
   }
   if (fields.has("allow_missing")) return { kind: "allow-missing" };
   if (fields.has("allow_missing_or_failed")) return { kind: "allow-missing-or-failed" };
   if (name === "") fields.problem("", "a requirement is required");
   return { kind: "all", list: [] };
+}
+
+/** Where no token is fine as well, a bad one beside a good one is not. */
+function strict(kind: "any" | "all", list: readonly Requirement[]): readonly Requirement[] {
+  const allowsMissing = kind === "any" && list.some((one) => one.kind === "allow-missing");
+  return allowsMissing ? list.map((one) => (one.kind === "provider" ? { ...one, needsAll: true } : one)) : list;
 }
 
 export function decideJwt(config: JwtAuthnConfig, request: RequestView, nowSeconds: number): JwtDecision {
@@ -93,13 +117,16 @@ function decide(
 ): JwtDecision {
   switch (requirement.kind) {
     case "provider":
-      return ofProvider(requirement.provider, requirement.audiences, request, nowSeconds);
+      return ofProvider(requirement, request, nowSeconds);
     case "all": {
       const accepted: AcceptedToken[] = [];
       for (const one of requirement.list) {
         const decision = decide(one, config, request, nowSeconds);
         if (decision.status !== JWT_STATUS.ok) return decision;
-        accepted.push(...decision.accepted);
+        // Several requirements may be met by one token: what it leaves behind is left once.
+        accepted.push(
+          ...decision.accepted.filter((one) => !accepted.some(({ found }) => found.text === one.found.text)),
+        );
       }
       return { status: JWT_STATUS.ok, accepted };
     }
@@ -121,19 +148,20 @@ function decide(
 }
 
 function ofProvider(
-  provider: JwtProvider,
-  audiences: readonly string[],
+  { provider, audiences, needsAll }: Extract<Requirement, { readonly kind: "provider" }>,
   request: RequestView,
   nowSeconds: number,
 ): JwtDecision {
   let status: JwtStatus = JWT_STATUS.missing;
+  let accepted: readonly AcceptedToken[] = [];
   for (const found of findTokens(request, provider.locations)) {
     const token = parseToken(found.text);
     status = typeof token === "string" ? token : verifyToken(token, provider, audiences, nowSeconds);
-    if (status === JWT_STATUS.ok && typeof token !== "string")
-      return { status, accepted: [{ token, provider, found }] };
+    const isGood = status === JWT_STATUS.ok && typeof token !== "string";
+    if (isGood) accepted = [...accepted, { token, provider, found }];
+    if (isGood !== needsAll) break;
   }
-  return { status, accepted: [] };
+  return { status, accepted: status === JWT_STATUS.ok ? accepted : [] };
 }
 
 /** No token is fine; each that is there must be good for the provider of its issuer. */
