@@ -11,7 +11,6 @@ import { promisify } from "node:util";
 
 import { type Harness, httpListener, startProxy, staticCluster } from "./harness.ts";
 import { http2Options, startHttp2Upstream } from "./http2-client.ts";
-import { skipUnlessInstalled } from "./installed.ts";
 
 const run = promisify(execFile);
 
