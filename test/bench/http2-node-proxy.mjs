@@ -11,6 +11,7 @@ createServer()
   .on("stream", (from, headers) => {
     const call = upstreamSession().request(headers, { endStream: headers[":method"] === "GET" });
     call.on("response", (answer) => {
+      if (from.destroyed) return;
       from.respond(answer);
       call.pipe(from);
     });
