@@ -15,6 +15,8 @@ export interface EnvoyOptions {
   /** Istio's own filters; stock Envoy does not have them. */
   readonly hasIstioStats: boolean;
   readonly accessLog?: string;
+  /** The backend is spoken to in HTTP/2. */
+  readonly isHttp2?: boolean;
 }
 
 /** PEM texts of one workload, and the name that its peer must have. */
@@ -56,7 +58,7 @@ export function envoyBootstrap(options: EnvoyOptions): object {
         },
       ],
       clusters: ["v1", "v2"]
-        .map((version) => cluster(`outbound|80|${version}|${HOST}`, options.backend, options.tls))
+        .map((version) => cluster(`outbound|80|${version}|${HOST}`, options.backend, options.tls, options.isHttp2))
         .concat([cluster("zipkin", options.backend)]),
     },
   };
@@ -231,8 +233,13 @@ function routeTable(): object {
   };
 }
 
-function cluster(name: string, backend: number | string, tls?: Certificates): object {
+function cluster(name: string, backend: number | string, tls?: Certificates, isHttp2?: boolean): object {
+  const options = `${TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions`;
+  const http2 = { "@type": options, explicit_http_config: { http2_protocol_options: {} } };
   return {
+    ...(isHttp2 === true
+      ? { typed_extension_protocol_options: { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2 } }
+      : {}),
     name,
     ...(tls === undefined ? {} : { transport_socket: tlsSocket("Upstream", tls) }),
     type: "STATIC",

@@ -2,6 +2,7 @@
  * One header field as HPACK shares it: decoded once, kept in the decoder's table, handed to every head that refers to it, and recognised by
  * identity when a head is encoded again. What a name means is found once per entry, not once per request.
  */
+import { nameBit } from "../headers/header-names.ts";
 import { STATIC_FIELDS } from "./static-table.ts";
 
 /** What a field name means to HTTP/2 (RFC 9113 §8.2, §8.3). Numbers: switched on for every field of every head. */
@@ -51,6 +52,8 @@ export class HeaderEntry {
   readonly value: string;
   readonly size: number;
   readonly role: number;
+  /** nameBit() of the name. */
+  readonly bit: number;
   /** Received as "never indexed", and so sent on (RFC 7541 §6.2.3). */
   readonly isNeverIndexed: boolean;
   /** The value holds only what a field may (RFC 9113 §8.2.1). Of the name see role. */
@@ -73,6 +76,7 @@ export class HeaderEntry {
     this.value = value;
     this.size = name.length + value.length + OVERHEAD;
     this.role = role;
+    this.bit = nameBit(name);
     this.isNeverIndexed = isNeverIndexed;
     this.isValueValid = isValueValid;
     this.staticIndex = staticIndex;

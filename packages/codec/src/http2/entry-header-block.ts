@@ -3,16 +3,21 @@
  * Few fields, so a linear search; names off the tables are the same string objects, so most comparisons are of pointers.
  */
 import type { HeaderBlock } from "../headers/header-block.ts";
-import type { NameList } from "../headers/header-names.ts";
+import { type NameList, nameBit } from "../headers/header-names.ts";
 import { checkField } from "../headers/text-header-block.ts";
 import { createEntry, type HeaderEntry } from "../hpack/header-entry.ts";
 
 export class EntryHeaderBlock implements HeaderBlock {
   /** Owned by the block; read by the sender. */
   entries: HeaderEntry[];
+  /** nameBit() of every name that was ever in the block. hot: most look-ups are for names that are not there (bench http2). */
+  private bits: number;
 
   constructor(entries: HeaderEntry[]) {
     this.entries = entries;
+    let bits = 0;
+    for (let i = 0; i < entries.length; i += 1) bits |= entries[i]?.bit ?? 0;
+    this.bits = bits;
   }
 
   get size(): number {
@@ -20,12 +25,8 @@ export class EntryHeaderBlock implements HeaderBlock {
   }
 
   get(name: string): string | undefined {
-    const { entries } = this;
-    for (let i = 0; i < entries.length; i += 1) {
-      const entry = entries[i];
-      if (entry !== undefined && entry.name === name) return entry.value;
-    }
-    return undefined;
+    const at = this.indexOf(name);
+    return at < 0 ? undefined : this.entries[at]?.value;
   }
 
   getAll(name: string): readonly string[] {
@@ -35,6 +36,7 @@ export class EntryHeaderBlock implements HeaderBlock {
   }
 
   combined(name: string): string | undefined {
+    if ((this.bits & nameBit(name)) === 0) return undefined;
     let combined: string | undefined;
     for (const entry of this.entries) {
       if (entry.name === name) combined = combined === undefined ? entry.value : `${combined},${entry.value}`;
@@ -52,28 +54,29 @@ export class EntryHeaderBlock implements HeaderBlock {
 
   add(name: string, value: string): void {
     checkField(name, value);
-    this.entries.push(createEntry(name, trimBlanks(value)));
+    this.push(createEntry(name, trimBlanks(value)));
   }
 
   set(name: string, value: string): void {
     checkField(name, value);
-    this.remove(name);
-    this.entries.push(createEntry(name, trimBlanks(value)));
+    this.put(createEntry(name, trimBlanks(value)));
   }
 
   setOwn(name: string, value: string): void {
-    this.remove(name);
-    this.entries.push(createEntry(name, value));
+    this.put(createEntry(name, value));
   }
 
   remove(name: string): boolean {
-    if (this.indexOf(name) < 0) return false;
-    this.entries = this.entries.filter((entry) => entry.name !== name);
+    const first = this.indexOf(name);
+    if (first < 0) return false;
+    this.removeFrom(first, name);
     return true;
   }
 
-  removeAll({ names }: NameList): void {
-    for (const name of names) this.remove(name);
+  removeAll({ names, bits }: NameList): void {
+    for (let i = 0; i < names.length; i += 1) {
+      if ((this.bits & (bits[i] ?? 0)) !== 0) this.remove(names[i] ?? "");
+    }
   }
 
   removeWhere(isRemoved: (name: string) => boolean): void {
@@ -93,7 +96,31 @@ export class EntryHeaderBlock implements HeaderBlock {
     return text;
   }
 
+  private push(entry: HeaderEntry): void {
+    this.entries.push(entry);
+    this.bits |= entry.bit;
+  }
+
+  /** In the place of the fields of that name. */
+  private put(entry: HeaderEntry): void {
+    const at = this.indexOf(entry.name);
+    if (at >= 0) this.removeFrom(at, entry.name);
+    this.push(entry);
+  }
+
+  /** In place: `first` is the first field of that name. */
+  private removeFrom(first: number, name: string): void {
+    const { entries } = this;
+    let kept = first;
+    for (let i = first + 1; i < entries.length; i += 1) {
+      const entry = entries[i];
+      if (entry !== undefined && entry.name !== name) entries[kept++] = entry;
+    }
+    entries.length = kept;
+  }
+
   private indexOf(name: string): number {
+    if ((this.bits & nameBit(name)) === 0) return -1;
     const { entries } = this;
     for (let i = 0; i < entries.length; i += 1) if (entries[i]?.name === name) return i;
     return -1;

@@ -160,8 +160,7 @@ export class Http2DownstreamStream implements DownstreamSide, Http2OutputOwner {
 
   #send(head: OutgoingResponse, isEnd: boolean): void {
     this.#head = undefined;
-    const status = head.status === 101 ? 200 : head.status;
-    this.#owner.codec.sendResponse(this.id, { ...head, status }, isEnd);
+    this.#owner.codec.sendResponse(this.id, head.status === 101 ? { ...head, status: 200 } : head, isEnd);
     this.#owner.link.schedule();
   }
 

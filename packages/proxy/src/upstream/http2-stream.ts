@@ -142,19 +142,10 @@ export class Http2UpstreamStream implements UpstreamSide, Http2OutputOwner {
     this.#head = undefined;
     this.#isTunnel = isTunnelRequest(head);
     if (this.#isTunnel && head.method !== "CONNECT") this.#protocol = head.headers.get("upgrade") ?? "";
-    const { method, target, scheme, headers, contentLength, framing } = head;
-    const request = {
-      method,
-      target,
-      scheme,
-      headers,
-      framing,
-      ...(contentLength === undefined ? {} : { contentLength }),
-    };
     const { link } = this.#connection;
     this.id = this.#connection.open(
       this,
-      this.#protocol === undefined ? request : { ...request, method: "CONNECT", protocol: this.#protocol },
+      this.#protocol === undefined ? head : { ...head, method: "CONNECT", protocol: this.#protocol },
       isEnd,
     );
     if (this.id === NOT_OPENED) return;
