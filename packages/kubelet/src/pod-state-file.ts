@@ -1,7 +1,7 @@
 /** The kubelet's own memory of a pod, in $STATE/kubelet/pods/<uid>.json: what a new cluster process needs to adopt running containers. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Logger } from "@argyle/core";
+import type { Clock, Logger, Timer } from "@argyle/core";
 import type { ContainerRecord } from "./container-record.ts";
 
 export interface PodState {
@@ -18,13 +18,35 @@ export interface PodStateStore {
   load(): readonly PodState[];
   /** By rename, and only when something changed. */
   save(state: PodState): void;
+  /** The same in a moment, for what a new kubelet would find out by itself: a burst of changes is one write. */
+  saveSoon(uid: string, current: () => PodState): void;
   remove(uid: string): void;
+  /** Writes what is due. */
+  close(): void;
 }
 
-export function createPodStateStore(stateDir: string, log: Logger): PodStateStore {
+const SOON_MS = 200;
+
+export function createPodStateStore(stateDir: string, clock: Clock, log: Logger): PodStateStore {
   const dir = join(stateDir, "kubelet", "pods");
   const written = new Map<string, string>();
+  const due = new Map<string, () => PodState>();
+  let timer: Timer | undefined;
   mkdirSync(dir, { recursive: true });
+
+  const save = (state: PodState) => {
+    due.delete(state.uid);
+    const text = JSON.stringify(state);
+    if (written.get(state.uid) === text) return;
+    written.set(state.uid, text);
+    const path = join(dir, `${state.uid}.json`);
+    writeFileSync(`${path}.tmp`, text, { mode: 0o600 });
+    renameSync(`${path}.tmp`, path);
+  };
+  const saveDue = () => {
+    timer = undefined;
+    for (const current of [...due.values()]) save(current());
+  };
   return {
     load() {
       const states: PodState[] = [];
@@ -38,17 +60,19 @@ export function createPodStateStore(stateDir: string, log: Logger): PodStateStor
       }
       return states;
     },
-    save(state) {
-      const text = JSON.stringify(state);
-      if (written.get(state.uid) === text) return;
-      written.set(state.uid, text);
-      const path = join(dir, `${state.uid}.json`);
-      writeFileSync(`${path}.tmp`, text, { mode: 0o600 });
-      renameSync(`${path}.tmp`, path);
+    save,
+    saveSoon(uid, current) {
+      due.set(uid, current);
+      timer ??= clock.after(SOON_MS, saveDue, { unref: true });
     },
     remove(uid) {
+      due.delete(uid);
       written.delete(uid);
       rmSync(join(dir, `${uid}.json`), { force: true });
+    },
+    close() {
+      timer?.cancel();
+      saveDue();
     },
   };
 }
