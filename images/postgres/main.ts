@@ -9,8 +9,9 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ALREADY_THERE, accountStatements, accountsFrom } from "./accounts.ts";
 import { findBinaries } from "./binaries.ts";
-import { prepareDataDirectory } from "./data-directory.ts";
+import { prepareDataDirectory, templateDirectory } from "./data-directory.ts";
 import { chooseIdentity, type Identity } from "./identity.ts";
+import { makeSpare } from "./spare-copies.ts";
 import { runStatements, SqlError } from "./wire.ts";
 
 const SETTINGS: Readonly<Record<string, string>> = {
@@ -30,6 +31,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   log_destination: "stderr",
 };
 
+/** When the start of everything else is over. */
+const SPARE_AFTER_MS = 15_000;
 const STARTING_UP = "57P03";
 const READY_WITHIN_MS = 20_000;
 /** Backends of a killed predecessor hold its shared memory for a moment after it; until then the postmaster refuses to start. */
@@ -92,6 +95,7 @@ async function main(): Promise<void> {
   isReady = true;
   for (const each of ports.length === 0 ? [port] : ports) publish(podDir, each, socket);
   process.stdout.write(`ready to accept connections on port ${port}, data in ${dataDir}\n`);
+  if (isFresh) setTimeout(() => void makeSpare(templateDirectory(cacheDir, binaries)), SPARE_AFTER_MS).unref();
 }
 
 function fail(error: unknown): void {

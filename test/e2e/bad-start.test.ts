@@ -352,6 +352,29 @@ test("a start that was killed is finished by the next one", async (t) => {
   assert.match((await instance.argyle("status")).stdout, /istio-system\/istiod-\S+ +running/);
 });
 
+test("what the user changed in the control plane survives a stop, and the gateway's port follows the start", {
+  skip: withoutKubectl,
+}, async (t) => {
+  const instance = createLoneInstance(t);
+  const first = await instance.argyle("up", "-d", "--demo", "mesh", "--api-port", "0", "--gateway-port", "0");
+  assert.equal(first.code, 0, first.stderr);
+  const kubectl = kubectlOf(instance);
+  const data = { data: { mesh: "outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n" } };
+  const system = ["-n", "istio-system"];
+  assert.equal((await kubectl(...system, "patch", "configmap", "istio", "-p", JSON.stringify(data))).code, 0);
+  assert.equal((await kubectl(...system, "delete", "service", "istio-ingressgateway")).code, 0);
+  assert.equal((await instance.argyle("down")).code, 0);
+
+  const again = await instance.argyle("up", "-d", "--api-port", "0", "--gateway-port", "0");
+  assert.equal(again.code, 0, again.stderr);
+  const mesh = await kubectl(...system, "get", "configmap", "istio", "-o", "jsonpath={.data.mesh}");
+  assert.equal(mesh.stdout, data.data.mesh);
+  const port = `{.spec.ports[?(@.name=="http2")].port}`;
+  const service = await kubectl(...system, "get", "service", "istio-ingressgateway", "-o", `jsonpath=${port}`);
+  const { gatewayPort } = JSON.parse(readFileSync(join(instance.stateDir, "instance.json"), "utf8"));
+  assert.equal(service.stdout, String(gatewayPort));
+});
+
 test("two starts at once: one wins, the other ends with 4", async (t) => {
   const instance = createLoneInstance(t);
   const outcomes = await Promise.all([instance.argyle("up", "-d", ...QUIET), instance.argyle("up", "-d", ...QUIET)]);

@@ -1,27 +1,45 @@
 /** What `up` applies: the control plane, then the demo. Both are plain manifests under demo/ that a user may apply by hand as well. */
+import { createHash } from "node:crypto";
 import { request } from "node:http";
 import { join } from "node:path";
 import { HOST } from "@argyle/cluster";
 import { MeshError, sleep, systemClock } from "@argyle/core";
 import type { KubeClient } from "@argyle/kube-client";
-import { type Deployment, type KubeObject, RESOURCES, resourceOf } from "@argyle/kube-types";
+import { type Deployment, type KubeObject, RESOURCES, resourceOf, type Service } from "@argyle/kube-types";
 import { applyObjects, createMissing, readManifests } from "./apply.ts";
 
 const READY_DEADLINE_MS = 60_000;
 
-/** Applies demo/0-istio and waits until istiod serves its webhooks. Returns how many objects an earlier run had left, 0 for a new instance. */
+export interface ControlPlane {
+  /** How many objects an earlier run had left, 0 for a new instance. */
+  readonly resumed: number;
+  /** Hash of the manifests in force. */
+  readonly hash: string;
+}
+
+/**
+ * Applies demo/0-istio and waits until istiod serves its webhooks. When these manifests were applied before (`applied` is their hash), only what is
+ * missing is made: what the user changed since is theirs.
+ */
 export async function deployControlPlane(
   client: KubeClient,
   demoDir: string,
   gatewayPort: number,
+  applied: string | undefined,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<ControlPlane> {
   const earlier = await client.find(resourceOf("Namespace"), { name: "istio-system" });
   const resumed = earlier === undefined ? 0 : await countObjects(client);
-  const objects = readManifests(join(demoDir, "0-istio")).map((object) => withGatewayPort(object, gatewayPort));
-  await applyObjects(client, objects);
+  const manifests = readManifests(join(demoDir, "0-istio"));
+  const hash = createHash("sha256").update(JSON.stringify(manifests)).digest("hex");
+  const objects = manifests.map((object) => withGatewayPort(object, gatewayPort));
+  if (hash !== applied) await applyObjects(client, objects);
+  else {
+    await createMissing(client, objects);
+    await moveGatewayPort(client, objects, gatewayPort);
+  }
   await waitForDeployment(client, "istio-system", "istiod", signal);
-  return resumed;
+  return { resumed, hash };
 }
 
 /** The pods that the first page needs: they are made before the others, so that somebody can look at the shop while the rest starts. */
@@ -60,9 +78,23 @@ export async function waitForShop(gatewayPort: number, signal: AbortSignal): Pro
   });
 }
 
+/** The host port may be another one than at the earlier start. */
+async function moveGatewayPort(client: KubeClient, objects: readonly KubeObject[], gatewayPort: number): Promise<void> {
+  const { namespace, name } = GATEWAY_SERVICE;
+  const service = await client.find<Service>(resourceOf("Service", ""), { namespace, name });
+  if (service?.spec.ports?.some(({ port }) => port === gatewayPort) === true) return;
+  await applyObjects(client, objects.filter(isGatewayService));
+}
+
+const GATEWAY_SERVICE = { namespace: "istio-system", name: "istio-ingressgateway" } as const;
+
+function isGatewayService({ kind, metadata }: KubeObject): boolean {
+  return kind === "Service" && metadata.name === GATEWAY_SERVICE.name;
+}
+
 /** The manifest's http2 port becomes the port that is free on this host, so that the talk's jsonpath lines print what works. */
 function withGatewayPort(object: KubeObject, gatewayPort: number): KubeObject {
-  if (object.kind !== "Service" || object.metadata.name !== "istio-ingressgateway") return object;
+  if (!isGatewayService(object)) return object;
   const spec = object.spec as { readonly ports: readonly { readonly name: string; readonly port: number }[] };
   return {
     ...object,

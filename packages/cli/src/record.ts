@@ -20,6 +20,8 @@ export interface InstanceRecord {
   readonly demo: Demo;
   /** Every object of the demo was created once; what the user did to them since is theirs. */
   readonly isDeployed: boolean;
+  /** Hash of the control plane's manifests as they were applied last. */
+  readonly controlPlane?: string;
   /** starting: `up` has not finished; when nobody holds the start lock it was cut short. */
   readonly phase: "starting" | "up";
   /** Epoch milliseconds. */

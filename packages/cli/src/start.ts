@@ -1,6 +1,7 @@
 /**
  * One start of an instance from nothing to the first answered request, or the rest of one that was cut short. Every step looks at what is there
- * already, so it may be repeated: components that run stay, the control plane is applied, of the demo only what is missing is made.
+ * already, so it may be repeated: components that run stay, the control plane is applied when its manifests are new, else only what is missing is made,
+ * as of the demo.
  */
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
@@ -54,6 +55,7 @@ export async function prepareStart(
     gatewayPort,
     demo,
     isDeployed: previous?.demo === demo && previous.isDeployed,
+    ...(previous?.controlPlane === undefined ? {} : { controlPlane: previous.controlPlane }),
     phase: "starting",
     startedAt: systemClock.now(),
   };
@@ -86,11 +88,11 @@ export async function bringUp(
     return client;
   });
   try {
-    await deploy(api, record, phases, context, signal);
+    const deployed = await deploy(api, record, phases, context, signal);
+    writeRecord({ ...deployed, isDeployed: true, phase: "up" });
   } finally {
     api.close();
   }
-  writeRecord({ ...record, isDeployed: true, phase: "up" });
   return supervisor;
 }
 
@@ -106,29 +108,31 @@ async function startComponents(
   }
 }
 
+/** Returns the record with what was deployed, which is written as it goes: a start that is cut short knows how far it came. */
 async function deploy(
   api: KubeClient,
-  record: InstanceRecord,
+  before: InstanceRecord,
   phases: Phases,
   context: CommandContext,
   signal: AbortSignal,
-): Promise<void> {
-  if (record.demo === "none") return;
+): Promise<InstanceRecord> {
+  if (before.demo === "none") return before;
   const demoDir = join(checkoutDirectory(), "demo");
-  const resumed = await phases.run("mesh", "istiod and the ingress gateway", () =>
-    deployControlPlane(api, demoDir, record.gatewayPort, signal),
+  const { resumed, hash } = await phases.run("mesh", "istiod and the ingress gateway", () =>
+    deployControlPlane(api, demoDir, before.gatewayPort, before.controlPlane, signal),
   );
+  const record = { ...before, controlPlane: hash };
+  writeRecord(record);
   if (resumed > 0) context.terminal.note(`resumed  ${resumed} objects of the earlier run (--fresh starts over)\n`);
-  if (record.demo === "mesh") return;
+  if (record.demo === "mesh") return record;
   await phases.run("shop", "the first answer of the Sock Shop", async () => {
     if (!record.isDeployed) {
       await deployStorefront(api, demoDir);
     }
     await waitForShop(record.gatewayPort, signal);
   });
-  if (record.isDeployed) return;
-  await phases.run("pods", "the rest of the shop", () => deployDemo(api, demoDir, signal));
-  writeRecord({ ...record, isDeployed: true });
+  if (!record.isDeployed) await phases.run("pods", "the rest of the shop", () => deployDemo(api, demoDir, signal));
+  return record;
 }
 
 function checkDisk(instance: Instance): void {

@@ -70,6 +70,19 @@ test("combines a flood of different messages for one reason", async () => {
   assert.equal(all().at(-1), "Warning Unhealthy 20 (combined from similar events): probe 29 failed");
 });
 
+test("Normal events beyond a burst are written so many a second, a warning among them at once", async () => {
+  const { clock, recorder, all } = setUp();
+  for (let i = 0; i < 24; i++) recorder.event({ ...pod, fieldPath: `c${i}` }, "Normal", "Pulled", "x");
+  recorder.event(pod, "Warning", "Failed", "y");
+  await clock.advance(0);
+  for (let i = 0; i < 60; i++) await settle();
+  assert.deepEqual([all().length, all().at(-1)], [21, "Warning Failed 1 y"]);
+  await clock.advance(100);
+  assert.equal(all().length, 23);
+  await clock.advance(1000);
+  assert.equal(all().length, 25);
+});
+
 test("gives up on an event that the server refuses", async () => {
   const { clock, api, recorder, all } = setUp();
   api.intercept(() => {

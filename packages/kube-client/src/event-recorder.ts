@@ -1,7 +1,8 @@
 /**
  * Kubernetes Events, as controllers, kubelet and kube-proxy report them. Recording never waits and never fails its caller: events are
  * written by a queue that retries. Equal events are counted on one object; when one source says many different things for one
- * reason, they are combined after ten, as client-go's correlator does.
+ * reason, they are combined after ten, as client-go's correlator does. Warnings are written at once; of Normal events a burst and then so many a
+ * second, as a kubelet has --event-qps: when dozens of pods start, their story waits for their work.
  * Source: Kubernetes API reference, Event v1; client-go tools/record documentation.
  */
 import { type Clock, createWorkQueue, describeError, type Logger, rfc3339Seconds } from "@argyle/core";
@@ -52,6 +53,8 @@ const COMBINE_AFTER = 10;
 const COMBINE_WINDOW_MS = 600_000;
 const MAX_ENTRIES = 2048;
 const MAX_ATTEMPTS = 12;
+const NORMAL_BURST = 20;
+const NORMAL_EVERY_MS = 50;
 
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
   const { client, clock } = options;
@@ -62,7 +65,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   let waiters: (() => void)[] = [];
   let serial = Math.floor((options.random ?? Math.random)() * 0xffff);
 
-  const write = async (key: string): Promise<undefined> => {
+  const write = async (key: string): Promise<void> => {
     const entry = entries.get(key);
     if (entry === undefined || entry.count === entry.writtenCount) return;
     const { count } = entry;
@@ -127,11 +130,26 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     return event;
   };
 
+  /** When the bucket of Normal events will be full again (monotonic). */
+  let fullAtMs = 0;
+  /** How long this event has to wait, 0 if it may be written now. */
+  const takeTurn = (key: string): number => {
+    if (entries.get(key)?.type !== "Normal") return 0;
+    const now = clock.monotonic();
+    const waitMs = fullAtMs - now - (NORMAL_BURST - 1) * NORMAL_EVERY_MS;
+    if (waitMs > 0) return waitMs;
+    fullAtMs = Math.max(fullAtMs, now) + NORMAL_EVERY_MS;
+    return 0;
+  };
+
   const queue = createWorkQueue({
     clock,
     work: async (key) => {
+      const waitMs = takeTurn(key);
+      if (waitMs > 0) return { requeueAfterMs: waitMs };
       await write(key);
       if (isWritten()) settleWaiters();
+      return undefined;
     },
     onError: () => undefined,
     concurrency: 1,

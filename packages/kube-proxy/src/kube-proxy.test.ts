@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { resourceOf } from "@argyle/kube-types";
+import { type Event, resourceOf } from "@argyle/kube-types";
 import { listenOnPath } from "@argyle/pod-network";
 import { eventually } from "@argyle/testkit";
 import { addPod, addService, exchange, open, setEndpoints, startHarness } from "../test/harness.ts";
@@ -145,6 +145,20 @@ test("a busy host port is an event that says what to do, stops nothing else, and
   assert.match(h.events("HostPortNotServed")[0] ?? "", new RegExp(`127.0.0.1:${busy} is not served: another program`));
   blocker.close();
   await eventually("the port that was busy", () => assert.equal(h.proxy.hostPort(busy), busy), 8000);
+});
+
+test("of several busy ports of one Service each is told once", async (t) => {
+  const h = await startHarness(t);
+  const busy = [await tcpServer(t, ""), await tcpServer(t, "")];
+  const ports = busy.map((port) => ({ name: `p${port}`, port }));
+  await addService(h.api, "gw", { type: "LoadBalancer", clusterIP: VIP, ports });
+  await eventually("both events", () => assert.equal(h.events("HostPortNotServed").length, 2));
+  for (const ip of ["10.244.0.1", "10.244.0.2"]) await setEndpoints(h.api, "gw", 80, [ip]);
+  // Events are written in their order: what comes after shows that nothing came before.
+  await addService(h.api, "web", { clusterIP: "10.96.0.10", ports: [{ port: 80 }], sessionAffinity: "ClientIP" });
+  await eventually("a later event", () => assert.equal(h.events("SessionAffinityIgnored").length, 1));
+  const counts = h.api.all<Event>(resourceOf("Event", "")).map(({ count }) => count);
+  assert.deepEqual(counts, [1, 1, 1]);
 });
 
 test("of two Services that want one host port the older one keeps it, and the other is told", async (t) => {

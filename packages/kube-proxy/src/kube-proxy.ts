@@ -149,7 +149,7 @@ export function startKubeProxy(options: KubeProxyOptions): KubeProxy {
       return undefined;
     }
     for (const claim of claims)
-      if (claim !== winner) tell(claim.route, "HostPortConflict", conflictMessage(claim, winner));
+      if (claim !== winner) tell(claim.route, "HostPortConflict", conflictMessage(claim, winner), portText);
     if (listeners.has(key)) return undefined;
     const current = () => winnerOf(tables.hostPortClaims.lookup(portText));
     try {
@@ -159,18 +159,18 @@ export function startKubeProxy(options: KubeProxyOptions): KubeProxy {
         void forwarder.forward({ socket, source }, { kind: "backends", name: key, backends });
       });
     } catch (thrown) {
-      tell(winner.route, "HostPortNotServed", refusalMessage(winner, errnoOf(thrown)));
+      tell(winner.route, "HostPortNotServed", refusalMessage(winner, errnoOf(thrown)), portText);
       throw thrown;
     }
-    told.delete(`${winner.route.uid} HostPortNotServed`);
+    told.delete(toldKey(winner.route, "HostPortNotServed", portText));
     const { servicePort, kind } = winner;
     log.info("host port served", { port: listeners.portOf(key), service: nameOf(winner), servicePort, kind });
     return undefined;
   };
 
-  /** An Event on the Service, once per message. */
-  const tell = (route: ServiceRoute, reason: string, message: string) => {
-    const key = `${route.uid} ${reason}`;
+  /** An Event on the Service, once per message and thing that it is about. */
+  const tell = (route: ServiceRoute, reason: string, message: string, about = "") => {
+    const key = toldKey(route, reason, about);
     if (told.get(key) === message) return;
     told.set(key, message);
     const { namespace, name, uid } = route;
@@ -250,6 +250,10 @@ export function startKubeProxy(options: KubeProxyOptions): KubeProxy {
       await Promise.all(informers.map((informer) => informer.close()));
     },
   };
+}
+
+function toldKey(route: ServiceRoute, reason: string, about: string): string {
+  return `${route.uid} ${reason} ${about}`;
 }
 
 function nextTurn(): Promise<void> {

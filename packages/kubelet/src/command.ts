@@ -35,8 +35,7 @@ export function resolveCommand(inputs: CommandInputs): Result<ResolvedCommand, s
           : `image ${entry.id} has no program of its own: set a command`,
       );
     }
-    const program = [inputs.nodePath, `${inputs.distDir}/${entry.main}`];
-    return ok({ argv: [...program, ...(args ?? entry.args ?? [])], isNode: true });
+    return ok({ argv: [...ownProgram(entry.main, inputs), ...(args ?? entry.args ?? [])], isNode: true });
   }
   return ok(resolveProgram([...command, ...(args ?? [])], inputs));
 }
@@ -49,11 +48,18 @@ export function resolveProgram(
   const { entry, distDir, nodePath } = inputs;
   const [file = "", ...rest] = argv;
   if (entry.main !== undefined && entry.accepts?.includes(file) === true) {
-    return { argv: [nodePath, `${distDir}/${entry.main}`, ...rest], isNode: true };
+    return { argv: [...ownProgram(entry.main, inputs), ...rest], isNode: true };
   }
   const tool = file.slice(file.lastIndexOf("/") + 1);
   if (entry.bin?.includes(tool) === true) {
     return { argv: [nodePath, `${distDir}/${entry.directory}/bin/${tool}.cjs`, ...rest], isNode: true };
   }
   return { argv, isNode: tool === "node" || tool === "npm" || tool === "npx" };
+}
+
+function ownProgram(
+  main: string,
+  { entry, distDir, nodePath }: Pick<CommandInputs, "entry" | "distDir" | "nodePath">,
+): readonly string[] {
+  return [nodePath, ...(entry.nodeFlags ?? []), `${distDir}/${main}`];
 }

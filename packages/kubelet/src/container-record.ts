@@ -1,5 +1,5 @@
 /**
- * What the kubelet remembers of one container: its own truth, persisted in $STATE/kubelet/pods/<uid>.json, from which status is derived.
+ * What the kubelet remembers of one container: its own truth, persisted in $STATE/kubelet/pods, from which status is derived.
  *
  *   waiting ──start──► starting ──started──► running ──exit──► terminated ──start (after back-off)──► starting …
  *                         └──failed──► waiting (reason)

@@ -60,7 +60,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     processes: createProcessRunner(options.supervisor),
     proxies,
     ips: createPodIpAllocator(join(stateDir, "kubelet", "pod-ip")),
-    states: createPodStateStore(stateDir, log),
+    states: createPodStateStore(stateDir, clock, log),
     statuses,
     mountNamespace: await detectMountNamespace({
       scratchDir: join(stateDir, "kubelet"),
@@ -112,6 +112,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       proxies.close();
       await agent.close();
       await workers.close();
+      context.states.close();
       await Promise.all(informers.map((each) => each.close()));
       await statuses.close();
       await recorder.close();

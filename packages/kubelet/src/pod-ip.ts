@@ -1,6 +1,7 @@
 /**
  * Pod IPs from 10.244.0.0/16, one after the other: an address is not given out again until the range wraps, so nothing that is still on its way to a
- * dead pod reaches a new one. Addresses that end in .0 or .255 are left out. The position survives restarts in a file.
+ * dead pod reaches a new one. Addresses that end in .0 or .255 are left out. A position that no address is beyond survives restarts in a file: it is
+ * written once for many addresses, since pods come in dozens.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -14,19 +15,25 @@ export interface PodIpAllocator {
 
 const PREFIX = "10.244.";
 const LAST = 0xffff;
+const ADDRESSES_A_WRITE = 64;
 
 export function createPodIpAllocator(file: string): PodIpAllocator {
   const held = new Set<string>();
   let last = readPosition(file);
+  let left = 0;
   return {
     allocate() {
       for (let tries = 0; tries <= LAST; tries++) {
         last = last >= LAST ? 1 : last + 1;
+        left -= 1;
         const low = last & 0xff;
         const ip = `${PREFIX}${last >> 8}.${low}`;
         if (low === 0 || low === 255 || held.has(ip)) continue;
         held.add(ip);
-        writePosition(file, last);
+        if (left < 0) {
+          left = ADDRESSES_A_WRITE;
+          writePosition(file, (last + left) % LAST);
+        }
         return ip;
       }
       throw new Error("every pod IP is in use");

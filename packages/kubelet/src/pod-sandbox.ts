@@ -2,7 +2,7 @@
  * What a pod has before its first container: an IP, an empty run directory for its sockets, the preload file, and its volumes.
  * The run directory is emptied only when the pod gets a new sandbox, so that a listener's EADDRINUSE is always real.
  */
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Pod } from "@argyle/kube-types";
 import { renderPreload } from "@argyle/pod-network";
@@ -44,6 +44,8 @@ export function writePreload(
     ...(pod.metadata.annotations === undefined ? {} : { annotations: pod.metadata.annotations }),
   });
   const path = join(podDir, "preload.cjs");
+  // The containers of a pod come one after the other, and nothing has changed meanwhile.
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return;
   writeFileSync(`${path}.tmp`, text);
   renameSync(`${path}.tmp`, path);
 }

@@ -1,7 +1,7 @@
 /**
  * The rim around `decide` for one pod: carries actions out, turns what happens (exits, probe verdicts, proxy states) into records, publishes status.
  * Invariants: `sync` never runs twice at a time (the queue in pod-workers.ts keys by uid); every change of a record goes through `change`, which
- * persists it and asks for another sync; nothing is started once the pod is gone.
+ * persists it (before the process is started, and when it has ended) and asks for another sync; nothing is started once the pod is gone.
  */
 import { describeError, MeshError, rfc3339Seconds } from "@argyle/core";
 import { isConflict, isNotFound } from "@argyle/kube-client";
@@ -66,13 +66,16 @@ export function createPodWorker(
   let setupFailure: { readonly reason: string; readonly message: string } | undefined;
 
   const recordOf = (name: string) => records.get(name) ?? newRecord(name);
-  const save = () => {
+  const state = (): PodState => {
     const { namespace = "default", name } = pod.metadata;
-    if (!isGone) states.save({ uid, namespace, name, podIP, startTime, records: [...records.values()] });
+    return { uid, namespace, name, podIP, startTime, records: [...records.values()] };
   };
   const change = (name: string, update: (record: ContainerRecord) => ContainerRecord) => {
-    records.set(name, update(recordOf(name)));
-    save();
+    const record = update(recordOf(name));
+    records.set(name, record);
+    // That it runs the supervisor or the proxy worker will tell again, and that it is ready the next probe.
+    if (!isGone && record.phase.kind === "running") states.saveSoon(uid, state);
+    else if (!isGone) states.save(state());
     requestSync(uid);
   };
   const events = (...args: Parameters<ReturnType<typeof podEvents>>) => podEvents(pod, recorder)(...args);

@@ -63,7 +63,9 @@ export function createPodWorkers(context: KubeletContext): PodWorkers {
       const live = new Map(pods.list().map((pod) => [pod.metadata.uid ?? "", pod]));
       const states = context.states.load();
       for (const state of states) context.ips.reserve(state.podIP);
-      for (const state of states) {
+      // In the order in which they were made, as the kubelet: what was there first is what later ones need, istiod before its proxies.
+      const createdAt = ({ uid }: PodState) => live.get(uid)?.metadata.creationTimestamp ?? "";
+      for (const state of states.toSorted((a, b) => (createdAt(a) < createdAt(b) ? -1 : 1))) {
         const pod = live.get(state.uid);
         if (pod !== undefined) add(pod, state).adopt(found);
         else {

@@ -1,4 +1,8 @@
-/** Writes pod status to the API server: one write at a time per pod, the latest wins, equal ones are not sent, failures are tried again with back-off. */
+/**
+ * Writes pod status to the API server: one write at a time per pod, the latest wins, equal ones are not sent, failures are tried again with back-off.
+ * What others act upon (phase, addresses, conditions, why a container waits or ended) is written at once; that a container runs or is ready, while the
+ * pod is not, waits a moment for more: each write costs the API server and everybody who watches pods.
+ */
 import { type Clock, createWorkQueue, describeError, type Logger } from "@argyle/core";
 import { isNotFound, type KubeClient } from "@argyle/kube-client";
 import { type PodStatus, resourceOf } from "@argyle/kube-types";
@@ -14,7 +18,11 @@ interface Wanted {
   readonly name: string;
   readonly status: PodStatus;
   readonly text: string;
+  /** Monotonic: not before this. */
+  readonly dueMs: number;
 }
+
+const MOMENT_MS = 200;
 
 export function createStatusWriter(client: KubeClient, clock: Clock, log: Logger): StatusWriter {
   const pods = resourceOf("Pod", "");
@@ -27,7 +35,9 @@ export function createStatusWriter(client: KubeClient, clock: Clock, log: Logger
     async work(uid) {
       const next = wanted.get(uid);
       if (next === undefined || written.get(uid) === next.text) return undefined;
-      const { namespace, name, status, text } = next;
+      const { namespace, name, status, text, dueMs } = next;
+      const waitMs = dueMs - clock.monotonic();
+      if (waitMs > 0) return { requeueAfterMs: waitMs };
       try {
         // The uid makes it a conflict when the name belongs to another pod by now.
         await client.patch(
@@ -49,8 +59,18 @@ export function createStatusWriter(client: KubeClient, clock: Clock, log: Logger
   return {
     publish(uid, { namespace, name }, status) {
       const text = JSON.stringify(status);
-      if (wanted.get(uid)?.text === text) return;
-      wanted.set(uid, { namespace, name, status, text });
+      const before = wanted.get(uid);
+      if (before?.text === text) return;
+      const now = clock.monotonic();
+      const isUrgent = before === undefined || urgentText(before.status) !== urgentText(status);
+      const isWritten = before === undefined || written.get(uid) === before.text;
+      wanted.set(uid, {
+        namespace,
+        name,
+        status,
+        text,
+        dueMs: isUrgent ? now : isWritten ? now + MOMENT_MS : before.dueMs,
+      });
       queue.add(uid);
     },
     forget(uid) {
@@ -60,3 +80,21 @@ export function createStatusWriter(client: KubeClient, clock: Clock, log: Logger
     close: () => queue.close(),
   };
 }
+
+/** What must not wait, as a text. */
+function urgentText(status: PodStatus): string {
+  const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+  return JSON.stringify([
+    status.phase,
+    status.podIP,
+    (status.conditions ?? []).map(({ type, status: value }) => [type, value]),
+    containers.map(({ restartCount, state }) => [
+      restartCount,
+      state?.terminated !== undefined,
+      STARTS.has(state?.waiting?.reason ?? "") ? undefined : state?.waiting?.reason,
+    ]),
+  ]);
+}
+
+/** Waiting for these means that all is well. */
+const STARTS = new Set(["ContainerCreating", "PodInitializing"]);

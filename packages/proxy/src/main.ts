@@ -83,7 +83,12 @@ async function main(): Promise<void> {
   const shared = createAgentShared(registry);
   const wheel = createTimerWheel(systemClock);
   const heldDir = join(directory, "held");
-  const connectIstiod = createIstiodConnector(network, log, join(directory, "istiod"));
+  const connectIstiod = createIstiodConnector({
+    network,
+    clock: systemClock,
+    log,
+    directory: join(directory, "istiod"),
+  });
   const worker = startWorker({
     directory,
     clock: systemClock,

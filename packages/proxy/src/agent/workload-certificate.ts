@@ -55,6 +55,7 @@ export function keepWorkloadCertificate(options: WorkloadCertificateOptions): Wo
   const request = async (): Promise<HeldIdentity> => {
     const { channel, metadata } = await options.call();
     const abort = new AbortController();
+    if (isClosed) abort.abort();
     const deadline = clock.after(CALL_TIMEOUT_MS, () => abort.abort(), { unref: true });
     abortCall = () => abort.abort();
     try {
