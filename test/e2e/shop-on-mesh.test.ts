@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { eventually } from "@argyle/testkit";
 import { startCheckouts } from "../checkout-load.ts";
-import { type MiniCluster, startMiniCluster, withoutKubectl } from "../mini-cluster.ts";
+import { withForwardedPort } from "../follow-kubectl.ts";
+import { get } from "../http.ts";
+import { type MiniCluster, ROOT, startMiniCluster, withoutKubectl } from "../mini-cluster.ts";
 import { closeBooks, openBooks } from "../shop-books.ts";
 import { applyShop, DEPLOYMENTS, SHOPS, serviceGraph, shopPods, waitForShop } from "../shop-deployment.ts";
 import { describeErrors, goesOn, killUnderLoad } from "../shop-outage.ts";
@@ -33,6 +35,13 @@ const GRAPH = [
 /** `npm run bench -- checkout` kills them all. */
 const VICTIMS = ["carts-db", "orders", "payment", "rabbitmq"] as const;
 const CUSTOMERS = 20;
+/** The talk's own is gone from its repository. */
+const LOADTEST = join(ROOT, "demo/6-observability/loadtest-dep.yaml");
+
+interface Endpoint {
+  readonly name: string;
+  readonly requests: number;
+}
 
 for (const shop of SHOPS) {
   describe(`the shop on ${shop.name}`, { skip: withoutKubectl || shop.skip }, () => {
@@ -106,6 +115,33 @@ for (const shop of SHOPS) {
 
     test("the service graph is the talk's, from the counters of every sidecar", async () => {
       await eventually("every edge", async () => assert.deepEqual(await serviceGraph(cluster), GRAPH));
+    });
+
+    test("the load generator's customers buy through the gateway; its page and its summary show that nothing failed", async (t) => {
+      await cluster.kubectl("apply", "-f", LOADTEST);
+      const deployment = ["-n", "sock-shop", "deploy/loadtest"];
+      await cluster.kubectl("rollout", "status", ...deployment, "--timeout=30s");
+      await withForwardedPort(cluster, deployment, 8089, async (url) => {
+        assert.match((await get(`${url}/`)).body, /<h1>Load test<\/h1>/);
+        // Its customers think for about a second between two steps, and the last step is the order.
+        await eventually(
+          "somebody has ordered",
+          async () => {
+            const { rows } = JSON.parse((await get(`${url}/stats.json`)).body) as {
+              readonly rows: readonly Endpoint[];
+            };
+            assert.ok(rows.some(({ name, requests }) => name === "POST /orders" && requests > 0));
+          },
+          40_000,
+          200,
+        );
+        const summary = (await get(`${url}/summary.txt`)).body;
+        t.diagnostic(`\n${summary}`);
+        const [, requests, failed] = /^all\s+(\d+)\s+(\d+)\s/m.exec(summary) ?? [];
+        assert.ok(Number(requests) > 10, summary);
+        assert.equal(failed, "0", summary);
+      });
+      await cluster.kubectl("delete", "-f", LOADTEST, "--wait=false");
     });
 
     test(`the store of carts is a PostgreSQL on port ${shop.storePort}`, async () => {
