@@ -1,11 +1,12 @@
 /**
- * Customers who check out again and again while parts of the shop die. It keeps what the shop has promised (201) and what it refused, and afterwards
- * compares the promises with the books: orders from the shop's own list, payments and shipments from the logs of the services.
+ * Customers who check out again and again while parts of the shop die. It keeps what the shop has promised (201) and what it refused; shop-books.ts compares
+ * that with what the shop has written down.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { centsOf, createShopper, type ShopOrder, type Shopper } from "./shopper.ts";
 
 export interface CheckoutLoad {
+  readonly customers: number;
   /** Checkouts that were acknowledged so far. */
   acknowledged(): number;
   /** Errors since the last call, `status of step` to count. */
@@ -72,6 +73,7 @@ export async function startCheckouts(gateway: string, customers: number): Promis
     return { shopper, id, attempts, promised };
   });
   return {
+    customers,
     acknowledged: () => acknowledged,
     takeErrors() {
       const taken = errors;
@@ -110,13 +112,4 @@ export function compareOrders(
     }
   }
   return problems;
-}
-
-/** Values of `field` in the JSON lines of a service's log whose message matches. */
-export function fieldsLogged(log: string, message: RegExp, field: string): readonly string[] {
-  return log.split("\n").flatMap((line) => {
-    if (!line.startsWith("{")) return [];
-    const entry = JSON.parse(line) as Readonly<Record<string, unknown>>;
-    return message.test(String(entry.msg)) ? [String(entry[field])] : [];
-  });
 }

@@ -66,6 +66,7 @@ export async function waitForShop(cluster: MiniCluster): Promise<readonly string
 export interface ShopPod {
   /** Of the deployment. */
   readonly name: string;
+  readonly podName: string;
   readonly ip: string;
   readonly isReady: boolean;
   readonly restarts: number;
@@ -76,6 +77,7 @@ export async function shopPods(cluster: MiniCluster): Promise<readonly ShopPod[]
   const { items } = JSON.parse(text) as { readonly items: readonly PodObject[] };
   return items.map(({ metadata, status }) => ({
     name: metadata.labels.name,
+    podName: metadata.name,
     ip: status.podIP,
     isReady: status.conditions.some(({ type, status }) => type === "Ready" && status === "True"),
     restarts: status.containerStatuses.reduce((sum, { restartCount }) => sum + restartCount, 0),
@@ -83,7 +85,7 @@ export async function shopPods(cluster: MiniCluster): Promise<readonly ShopPod[]
 }
 
 interface PodObject {
-  readonly metadata: { readonly labels: { readonly name: string } };
+  readonly metadata: { readonly name: string; readonly labels: { readonly name: string } };
   readonly status: {
     readonly podIP: string;
     readonly conditions: readonly { readonly type: string; readonly status: string }[];

@@ -22,6 +22,7 @@ export interface ShopOrder {
 export interface Sock {
   readonly id: string;
   readonly price: number;
+  readonly count: number;
 }
 
 export interface Shopper {

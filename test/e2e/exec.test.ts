@@ -1,13 +1,14 @@
 /** kubectl's ways into a pod: exec, port-forward, cp, logs -f; and out of it for programs that are not Node: curl, wget, python, `image: host` containers. */
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { eventually } from "@argyle/testkit";
+import { followKubectl, withForwardedPort } from "../follow-kubectl.ts";
 import { get } from "../http.ts";
-import { findKubectls, type MiniCluster, ROOT, startMiniCluster, withoutKubectl } from "../mini-cluster.ts";
+import { type MiniCluster, ROOT, startMiniCluster, withoutKubectl } from "../mini-cluster.ts";
 
 const SHOP = ["-n", "sock-shop"];
 
@@ -55,23 +56,7 @@ describe("exec and programs that are not Node", { skip: withoutKubectl || withou
     const options = { input: JSON.stringify(object) };
     return cluster.tryKubectl(["apply", "-f", "-"], options).then(({ code, stderr }) => assert.equal(code, 0, stderr));
   };
-  /** Starts kubectl and hands over what it prints; ended after the test. */
-  const follow = (...args: string[]) => {
-    const child = spawn(findKubectls()[0]?.path ?? "kubectl", args, {
-      env: { ...process.env, KUBECONFIG: cluster.kubeconfig },
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-    let text = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      text += chunk.toString();
-    });
-    const end = () => {
-      child.kill("SIGKILL");
-      return ended;
-    };
-    return { text: () => text, end };
-  };
+  const follow = (...args: string[]) => followKubectl(cluster, ...args);
 
   test("curl in a container reaches a Service through the sidecar", async () => {
     const { code, stdout } = await exec("curl", "-s", "http://catalogue/tags", "-A", "exec-test");
@@ -131,19 +116,11 @@ describe("exec and programs that are not Node", { skip: withoutKubectl || withou
   });
 
   test("port-forward leads to the program", async () => {
-    const forward = follow(...SHOP, "port-forward", "deploy/catalogue", ":80");
-    try {
-      const port = await eventually("it listens", () => {
-        const found = /127\.0\.0\.1:(\d+) ->/.exec(forward.text())?.[1];
-        assert.ok(found);
-        return found;
-      });
-      const answer = await get(`http://127.0.0.1:${port}/catalogue/size`);
+    await withForwardedPort(cluster, [...SHOP, "deploy/catalogue"], 80, async (url) => {
+      const answer = await get(`${url}/catalogue/size`);
       assert.equal(answer.status, 200);
       assert.match(answer.body, /"size":\d+/);
-    } finally {
-      await forward.end();
-    }
+    });
   });
 
   test("cp there and back", { skip: without("tar") }, async () => {

@@ -2,7 +2,7 @@
  * The carts service's REST API as the original has it, `/carts/{customerId}` creating a cart by asking for it.
  * Differences, mends: quantities and prices that make no sense are 400, and an unknown item is 404 instead of an empty answer.
  */
-import { createService, HttpError, type Service } from "@sock-shop/kit";
+import { createService, HttpError, healthRoute, type Service, vitalStore } from "@sock-shop/kit";
 import { type CartStore, type Item, MAX_QUANTITY } from "./store.ts";
 
 const MAX_ID = 200;
@@ -86,26 +86,7 @@ export function createCartsService(store: CartStore, log?: (line: string) => voi
           return { status: 202 };
         },
       },
-      {
-        method: "GET",
-        path: "/health",
-        async handle() {
-          const date = new Date().toISOString();
-          const isUp = await store.ping().then(
-            () => true,
-            () => false,
-          );
-          return {
-            status: isUp ? 200 : 503,
-            json: {
-              health: [
-                { service: "carts", status: "OK", date },
-                { service: "carts-db", status: isUp ? "OK" : "err", date },
-              ],
-            },
-          };
-        },
-      },
+      healthRoute({ service: "carts", timeField: "date", needs: vitalStore("carts-db", store) }),
     ],
   });
 }

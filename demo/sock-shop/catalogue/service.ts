@@ -2,7 +2,7 @@
  * The catalogue's REST API, as the original service has it. Differences, all of them mends: `sort` sorts, and unknown sort orders,
  * negative pages and sizes are 400 instead of a silent empty answer.
  */
-import { createService, HttpError, type Request, type Service } from "@sock-shop/kit";
+import { createService, HttpError, healthRoute, type Request, type Service, vitalStore } from "@sock-shop/kit";
 import { drawPicture } from "./pictures.ts";
 import type { SockStore, SortOrder } from "./store.ts";
 
@@ -53,26 +53,7 @@ export function createCatalogueService(store: SockStore, log?: (line: string) =>
         },
       },
       { method: "GET", path: "/tags", handle: async () => ({ json: { tags: await store.tags(), err: null } }) },
-      {
-        method: "GET",
-        path: "/health",
-        async handle() {
-          const time = new Date().toISOString();
-          const database = await store.ping().then(
-            () => "OK",
-            () => "err",
-          );
-          return {
-            status: database === "OK" ? 200 : 503,
-            json: {
-              health: [
-                { service: "catalogue", status: "OK", time },
-                { service: "catalogue-db", status: database, time },
-              ],
-            },
-          };
-        },
-      },
+      healthRoute({ service: "catalogue", timeField: "time", needs: vitalStore("catalogue-db", store) }),
     ],
   });
 }

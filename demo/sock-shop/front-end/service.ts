@@ -7,6 +7,7 @@ import {
   createService,
   type FailedRequest,
   type HttpError,
+  healthRoute,
   type Request,
   type Response,
   type Route,
@@ -107,13 +108,7 @@ export function createFrontEnd(options: FrontEndOptions): Service {
     routes: [
       ...pageRoutes,
       assetRoute,
-      {
-        method: "GET",
-        path: "/health",
-        handle: () => ({
-          json: { health: [{ service: "front-end", status: "OK", time: new Date().toISOString() }] },
-        }),
-      },
+      healthRoute({ service: "front-end", timeField: "time" }),
       ...catalogueRoutes(catalogue),
       ...apiRoutes.map((route) =>
         noStore(route.method === "GET" && route.path !== "/login" ? route : fromSameOrigin(route)),

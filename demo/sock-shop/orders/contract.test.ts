@@ -73,6 +73,14 @@ test("health names the service and its database", { skip }, async () => {
   );
 });
 
+test("SQL for a customer finds nobody's orders", { skip }, async () => {
+  const { status, json } = await orders.ask(
+    "GET",
+    `/orders/search/customerId?custId=${encodeURIComponent("' OR '1'='1")}`,
+  );
+  assert.deepEqual([status, json], [200, { _embedded: { customerOrders: [] } }]);
+});
+
 const bad: readonly (BadCase | { readonly name: string; readonly status: number; readonly body: () => object })[] = [
   // An order without its links is 406 in the original, whatever else it is.
   ...badBodies("POST", "/orders").map((c) => (/list|null/.test(c.name) ? { ...c, status: 406 } : c)),
@@ -92,6 +100,7 @@ const bad: readonly (BadCase | { readonly name: string; readonly status: number;
   { name: "a search for nobody", request: ["GET", "/orders/search/customerId"], status: 400 },
   { name: "an unknown order", request: ["GET", "/orders/000000000000000000000000"], status: 404 },
   { name: "SQL for an id", request: ["GET", `/orders/${encodeURIComponent("' OR 1=1 --")}`], status: 404 },
+  { name: "an id beyond all measure", request: ["GET", `/orders/${"f".repeat(5000)}`], status: 404 },
   { name: "a NUL for an id", request: ["GET", "/orders/a%00b"], status: 404 },
   { name: "a search with a NUL", request: ["GET", "/orders/search/customerId?custId=a%00b"], status: 400 },
 ];

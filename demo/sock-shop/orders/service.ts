@@ -2,7 +2,7 @@
  * The orders service's REST API as the original has it (HAL, searches by customer).
  * README.md lists where it differs.
  */
-import { createService, HttpError, type Response, type Service } from "@sock-shop/kit";
+import { createService, HttpError, hal, healthRoute, type Service, vitalStore } from "@sock-shop/kit";
 import type { Checkout } from "./checkout.ts";
 import type { OrderLinks } from "./gather-order.ts";
 import type { Order, OrderStore } from "./store.ts";
@@ -41,26 +41,7 @@ export function createOrdersService(store: OrderStore, checkout: Checkout, log?:
           return hal(withLinks(order));
         },
       },
-      {
-        method: "GET",
-        path: "/health",
-        async handle() {
-          const date = new Date().toISOString();
-          const isUp = await store.ping().then(
-            () => true,
-            () => false,
-          );
-          return {
-            status: isUp ? 200 : 503,
-            json: {
-              health: [
-                { service: "orders", status: "OK", date },
-                { service: "orders-db", status: isUp ? "OK" : "err", date },
-              ],
-            },
-          };
-        },
-      },
+      healthRoute({ service: "orders", timeField: "date", needs: vitalStore("orders-db", store) }),
     ],
   });
 }
@@ -86,8 +67,4 @@ function withLinks(order: Order): object {
 
 function embed(orders: readonly Order[]): object {
   return { _embedded: { customerOrders: orders.map(withLinks) } };
-}
-
-function hal(body: object, status = 200): Response {
-  return { status, headers: { "content-type": "application/hal+json" }, body: JSON.stringify(body) };
 }

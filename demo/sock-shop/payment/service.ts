@@ -3,7 +3,15 @@
  * with an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header) that comes again is answered as before and charged once; DELETE /paymentAuth/:key
  * takes it back, also before it has come.
  */
-import { createLogLine, createService, HttpError, type Request, type Response, type Service } from "@sock-shop/kit";
+import {
+  createLogLine,
+  createService,
+  HttpError,
+  healthRoute,
+  type Request,
+  type Response,
+  type Service,
+} from "@sock-shop/kit";
 import { type Ledger, openLedger, type Payment } from "./ledger.ts";
 
 export interface PaymentOptions {
@@ -57,11 +65,7 @@ export function createPaymentService({ declineOver, ledger = openLedger(undefine
         },
       },
       { method: "DELETE", path: "/paymentAuth/:key", handle: takeBack },
-      {
-        method: "GET",
-        path: "/health",
-        handle: () => ({ json: { health: [{ service: "payment", status: "OK", time: new Date().toISOString() }] } }),
-      },
+      healthRoute({ service: "payment", timeField: "time" }),
     ],
   });
 }

@@ -1,5 +1,5 @@
 /** The queue-master's REST API: health and metrics only, as the original's; its work comes from the queue. */
-import { createService, type Service } from "@sock-shop/kit";
+import { createService, healthRoute, type Service } from "@sock-shop/kit";
 import type { Worker } from "./worker.ts";
 
 export function createQueueMasterService(worker: Worker, log?: (line: string) => void): Service {
@@ -8,21 +8,11 @@ export function createQueueMasterService(worker: Worker, log?: (line: string) =>
     ...(log === undefined ? {} : { log }),
     onError: (error) => ({ status: error.status, json: { status: error.status, message: error.message } }),
     routes: [
-      {
-        method: "GET",
-        path: "/health",
-        handle() {
-          const date = new Date().toISOString();
-          return {
-            json: {
-              health: [
-                { service: "queue-master", status: "OK", date },
-                { service: "queue-master-rabbitmq", status: worker.isConnected() ? "OK" : "err", date },
-              ],
-            },
-          };
-        },
-      },
+      healthRoute({
+        service: "queue-master",
+        timeField: "date",
+        needs: { name: "queue-master-rabbitmq", isUp: () => worker.isConnected(), isVital: false },
+      }),
     ],
   });
 }

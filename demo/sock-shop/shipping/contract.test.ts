@@ -79,6 +79,23 @@ test("a shipment is echoed, queued, and worked off", async (t) => {
   assert.match((await asked.ask("GET", "/shipping/7")).text, /7/);
 });
 
+test("queue-master takes no requests but for its health", async (t) => {
+  const { url } = await startBroker(t);
+  const master = await askService(
+    createQueueMasterService(
+      startQueueMaster(t, url, async () => undefined),
+      quiet,
+    ),
+  );
+  t.after(() => master.close());
+  for (const c of [
+    { name: "an unknown path", request: ["GET", "/shipping-task"], status: 404 },
+    { name: "work by the front door", request: ["POST", "/health", { id: "1", name: "x" }], status: 405 },
+    { name: "SQL for a path", request: ["GET", `/${encodeURIComponent("' OR 1=1 --")}`], status: 404 },
+  ] as const)
+    await assertRefused(master, c);
+});
+
 test("accepts without a broker and says so in its health; everything is published when it comes", async (t) => {
   const first = await startBroker(t);
   const port = Number(new URL(first.url).port);

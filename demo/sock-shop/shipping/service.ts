@@ -2,7 +2,7 @@
  * The shipping service's REST API as the original has it: a shipment is accepted whether or not the queue is there, and published as soon as it is.
  * Differences, mends: a body that is no shipment is 400, and a full outbox 503 instead of a shipment that is lost.
  */
-import { createService, HttpError, type Service } from "@sock-shop/kit";
+import { createService, HttpError, healthRoute, type Service } from "@sock-shop/kit";
 import type { Outbox } from "./outbox.ts";
 
 const MAX_TEXT = 200;
@@ -29,22 +29,12 @@ export function createShippingService(outbox: Outbox, log?: (line: string) => vo
           return { status: 201, json: shipment };
         },
       },
-      {
-        method: "GET",
-        path: "/health",
-        handle() {
-          const date = new Date().toISOString();
-          // Up without its queue, as the original: shipments wait here.
-          return {
-            json: {
-              health: [
-                { service: "shipping", status: "OK", date },
-                { service: "shipping-rabbitmq", status: outbox.isConnected() ? "OK" : "err", date },
-              ],
-            },
-          };
-        },
-      },
+      healthRoute({
+        service: "shipping",
+        timeField: "date",
+        // Up without its queue, as the original: shipments wait here.
+        needs: { name: "shipping-rabbitmq", isUp: () => outbox.isConnected(), isVital: false },
+      }),
     ],
   });
 }

@@ -2,7 +2,16 @@
  * The user service's REST API as the original has it. Differences, all of them mends: an unknown name at login is 401 like a wrong
  * password (the original says 500 and so tells which names exist), a taken name is 409, an unknown id 404, a body that lacks fields 400.
  */
-import { createService, HttpError, type Request, type Response, type Route, type Service } from "@sock-shop/kit";
+import {
+  createService,
+  HttpError,
+  hal,
+  healthRoute,
+  type Request,
+  type Route,
+  type Service,
+  vitalStore,
+} from "@sock-shop/kit";
 import { readAddress, readCard, readId, readRegistration, readUserId } from "./bodies.ts";
 import { createLinks, embed, type Links } from "./hal.ts";
 import type { UserStore } from "./store.ts";
@@ -23,7 +32,7 @@ export function createUserService(store: UserStore, options: UserServiceOptions)
       ...accountRoutes(store, links),
       ...customerRoutes(store, links),
       ...itemRoutes(store, links),
-      health(store),
+      healthRoute({ service: "user", timeField: "time", needs: vitalStore("user-db", store) }),
     ],
   });
 }
@@ -137,33 +146,6 @@ function removal(path: string, kind: "customer" | "address" | "card", store: Use
       return hal({ status: true });
     },
   };
-}
-
-function health(store: UserStore): Route {
-  return {
-    method: "GET",
-    path: "/health",
-    async handle() {
-      const time = new Date().toISOString();
-      const isUp = await store.ping().then(
-        () => true,
-        () => false,
-      );
-      return {
-        status: isUp ? 200 : 503,
-        json: {
-          health: [
-            { service: "user", status: "OK", time },
-            { service: "user-db", status: isUp ? "OK" : "err", time },
-          ],
-        },
-      };
-    },
-  };
-}
-
-function hal(body: object): Response {
-  return { headers: { "content-type": "application/hal+json" }, body: JSON.stringify(body) };
 }
 
 /** RFC 7617; anything else is 401, as in the original. */

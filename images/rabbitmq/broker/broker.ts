@@ -1,30 +1,20 @@
 /**
- * The state of one virtual host `/`: exchanges, bindings, queues, and the way of a message from one to the other. No I/O: time and the journal come in.
+ * The state of one virtual host `/`: its topology, its queues, and the way of a message into them. No I/O: time and the journal come in.
  * Failures are thrown as RabbitMQ words them; the channel that asked is closed with them.
  */
 import type { Table } from "../amqp/values.ts";
-import { textOf } from "../amqp/values.ts";
 import { assertEquivalent, assertSameArguments, readQueueArguments } from "./arguments.ts";
 import { buildDeadLetter, isCycle } from "./dead-letter.ts";
-import { type Binding, type Destination, type Exchange, isExchangeType, isSameBinding, route } from "./exchange.ts";
+import type { Binding, Exchange } from "./exchange.ts";
 import { Failure } from "./failure.ts";
 import type { JournalRecord, KeptRecord } from "./journal-record.ts";
 import { createQueue, type Entry, type Message, type Queue, type QueueEvents } from "./queue.ts";
+import { createTopology, type DeclareExchange } from "./topology.ts";
 
 export interface BrokerDeps {
   readonly now: () => number;
   /** Called before the effect is acknowledged to anybody. */
   readonly record?: (record: JournalRecord) => void;
-}
-
-export interface DeclareExchange {
-  readonly exchange: string;
-  readonly type: string;
-  readonly passive: boolean;
-  readonly durable: boolean;
-  readonly autoDelete: boolean;
-  readonly internal: boolean;
-  readonly arguments: Table;
 }
 
 export interface DeclareQueue {
@@ -71,20 +61,10 @@ export interface BrokerTotals {
   returnUnroutable: number;
 }
 
-const BUILT_IN: readonly (readonly [string, Exchange["type"]])[] = [
-  ["", "direct"],
-  ["amq.direct", "direct"],
-  ["amq.fanout", "fanout"],
-  ["amq.topic", "topic"],
-  ["amq.headers", "headers"],
-  ["amq.match", "headers"],
-];
-
 export function createBroker({ now, record }: BrokerDeps): Broker {
-  const exchanges = new Map<string, Exchange>(
-    BUILT_IN.map(([name, type]) => [name, newExchange({ name, type, durable: true })]),
-  );
   const queues = new Map<string, Queue>();
+  const topology = createTopology(queues, (entry) => write?.(entry));
+  const { exchanges } = topology;
   const totals: BrokerTotals = { publish: 0, confirm: 0, returnUnroutable: 0 };
   let nextSequence = 1;
   let write = record;
@@ -94,7 +74,11 @@ export function createBroker({ now, record }: BrokerDeps): Broker {
     dropped(queue, entry, reason) {
       if (queue.deadLetterExchange === undefined || !exchanges.has(queue.deadLetterExchange)) return;
       const message = buildDeadLetter(entry.message, queue, reason, now());
-      deliverTo(destinationsOf(message), message, (each) => reason !== "rejected" && isCycle(message, each.name));
+      deliverTo(
+        topology.destinationsOf(message),
+        message,
+        (each) => reason !== "rejected" && isCycle(message, each.name),
+      );
     },
     delivered(queue, entry) {
       if (!entry.redelivered && isKept(queue, entry))
@@ -103,40 +87,6 @@ export function createBroker({ now, record }: BrokerDeps): Broker {
     removed(queue, entry) {
       if (isKept(queue, entry)) write?.({ kind: "removed", queue: queue.name, sequence: entry.sequence });
     },
-  };
-
-  const exchangeOf = (name: string): Exchange => {
-    const exchange = exchanges.get(name);
-    if (exchange === undefined) throw new Failure("NOT_FOUND", `no exchange '${name}' in vhost '/'`);
-    return exchange;
-  };
-
-  /** The queues a message reaches, through exchanges bound to exchanges and alternate exchanges, each once. */
-  const destinationsOf = (message: Message): readonly Queue[] => {
-    const found = new Set<Queue>();
-    const seen = new Set<string>();
-    const visit = (exchange: Exchange | undefined) => {
-      if (exchange === undefined || seen.has(exchange.name)) return;
-      seen.add(exchange.name);
-      exchange.publishedIn += 1;
-      const next: readonly Destination[] =
-        exchange.name === ""
-          ? queues.has(message.routingKey)
-            ? [{ kind: "queue", name: message.routingKey }]
-            : []
-          : route(exchange, message.routingKey, message.headers);
-      for (const { kind, name } of next) {
-        if (kind === "exchange") visit(exchanges.get(name));
-        else {
-          const queue = queues.get(name);
-          if (queue !== undefined) found.add(queue);
-        }
-      }
-      exchange.publishedOut += next.length;
-      if (next.length === 0) visit(exchanges.get(textOf(exchange.args.get("alternate-exchange")) ?? "\0"));
-    };
-    visit(exchanges.get(message.exchange));
-    return [...found];
   };
 
   const deliverTo = (targets: readonly Queue[], message: Message, skip: (queue: Queue) => boolean): Published => {
@@ -165,31 +115,6 @@ export function createBroker({ now, record }: BrokerDeps): Broker {
     return { queues: targets.length, refused };
   };
 
-  const removeBindings = (fits: (binding: Binding) => boolean) => {
-    for (const exchange of [...exchanges.values()]) {
-      for (const binding of exchange.bindings.filter(fits)) removeBinding(exchange, binding);
-    }
-  };
-  const removeBinding = (exchange: Exchange, binding: Binding) => {
-    const at = exchange.bindings.findIndex((each) => isSameBinding(each, binding));
-    if (at === -1) return;
-    exchange.bindings.splice(at, 1);
-    if (isDurable(binding)) write?.({ kind: "unbound", binding });
-    if (exchange.autoDelete && exchange.bindings.length === 0) removeExchange(exchange);
-  };
-  const removeExchange = (exchange: Exchange) => {
-    if (!exchanges.delete(exchange.name)) return;
-    if (exchange.durable) write?.({ kind: "exchange-deleted", name: exchange.name });
-    removeBindings((binding) => binding.destination.kind === "exchange" && binding.destination.name === exchange.name);
-  };
-  const isDurable = (binding: Binding): boolean => {
-    if (exchanges.get(binding.source)?.durable !== true) return false;
-    const { kind, name } = binding.destination;
-    const queue = queues.get(name);
-    return kind === "exchange"
-      ? exchanges.get(name)?.durable === true
-      : queue?.durable === true && queue.owner === undefined;
-  };
   const addQueue = (name: string, durable: boolean, autoDelete: boolean, args: Table, owner: object | undefined) => {
     const limits = readQueueArguments(name, args);
     const queue = createQueue({ name, durable, autoDelete, owner, args, ...limits }, now, events);
@@ -202,44 +127,10 @@ export function createBroker({ now, record }: BrokerDeps): Broker {
     exchanges,
     queues,
     totals,
-    declareExchange({ exchange: name, type, passive, durable, autoDelete, internal, arguments: args }) {
-      if (!passive && !isExchangeType(type)) throw new Failure("COMMAND_INVALID", `unknown exchange type '${type}'`);
-      const current = passive ? exchangeOf(name) : exchanges.get(name);
-      if (name === "" && !passive)
-        throw new Failure("ACCESS_REFUSED", "operation not permitted on the default exchange");
-      if (passive) return;
-      if (current !== undefined) {
-        const what = `exchange '${name}'`;
-        assertEquivalent(
-          what,
-          { type, durable, auto_delete: autoDelete, internal },
-          {
-            type: current.type,
-            durable: current.durable,
-            auto_delete: current.autoDelete,
-            internal: current.internal,
-          },
-        );
-        assertSameArguments(what, args, current.args, ["alternate-exchange"]);
-        return;
-      }
-      if (name.startsWith("amq."))
-        throw new Failure("ACCESS_REFUSED", `exchange name '${name}' contains reserved prefix 'amq.*'`);
-      if (!isExchangeType(type)) return;
-      exchanges.set(name, newExchange({ name, type, durable, autoDelete, internal, args }));
-      if (durable) write?.({ kind: "exchange", name, type, autoDelete, internal, args });
-    },
-    deleteExchange(name, ifUnused) {
-      if (name === "") throw new Failure("ACCESS_REFUSED", "operation not permitted on the default exchange");
-      if (name.startsWith("amq."))
-        throw new Failure("ACCESS_REFUSED", `deletion of system exchange '${name}' in vhost '/' not allowed`);
-      const exchange = exchanges.get(name);
-      if (exchange === undefined) return;
-      if (ifUnused && exchange.bindings.length > 0)
-        throw new Failure("PRECONDITION_FAILED", `exchange '${name}' in vhost '/' in use`);
-      for (const binding of [...exchange.bindings]) removeBinding(exchange, binding);
-      removeExchange(exchange);
-    },
+    declareExchange: topology.declare,
+    deleteExchange: topology.delete,
+    bind: topology.bind,
+    unbind: topology.unbind,
     declareQueue({ queue: name, passive, durable: wanted, exclusive, autoDelete, arguments: args }, owner) {
       // What belongs to a connection does not outlive it.
       const durable = wanted && !exclusive;
@@ -270,34 +161,19 @@ export function createBroker({ now, record }: BrokerDeps): Broker {
     },
     deleteQueue(queue) {
       if (!queues.delete(queue.name)) return;
-      removeBindings((binding) => binding.destination.kind === "queue" && binding.destination.name === queue.name);
+      topology.forgetQueue(queue.name);
       if (queue.durable && queue.owner === undefined) write?.({ kind: "queue-deleted", name: queue.name });
       for (const consumer of [...queue.consumers]) {
         queue.cancel(consumer);
         consumer.cancelled();
       }
     },
-    bind(binding) {
-      const { kind, name } = binding.destination;
-      const source = exchangeOf(binding.source);
-      if (binding.source === "" || (kind === "exchange" && name === ""))
-        throw new Failure("ACCESS_REFUSED", "operation not permitted on the default exchange");
-      if (kind === "exchange") exchangeOf(name);
-      if (source.bindings.some((each) => isSameBinding(each, binding))) return;
-      source.bindings.push(binding);
-      if (isDurable(binding)) write?.({ kind: "bound", binding });
-    },
-    unbind(binding) {
-      if (binding.source === "") throw new Failure("ACCESS_REFUSED", "operation not permitted on the default exchange");
-      const source = exchanges.get(binding.source);
-      if (source !== undefined) removeBinding(source, binding);
-    },
     publish(message) {
-      const exchange = exchangeOf(message.exchange);
+      const exchange = topology.exchange(message.exchange);
       if (exchange.internal)
         throw new Failure("ACCESS_REFUSED", `cannot publish to internal exchange '${exchange.name}' in vhost '/'`);
       totals.publish += 1;
-      return deliverTo(destinationsOf(message), message, () => false);
+      return deliverTo(topology.destinationsOf(message), message, () => false);
     },
     consumerLeft(queue) {
       if (queue.autoDelete && queue.consumers.length === 0) broker.deleteQueue(queue);
@@ -323,7 +199,7 @@ export function createBroker({ now, record }: BrokerDeps): Broker {
   const applyRecord = (kept: KeptRecord) => {
     switch (kept.kind) {
       case "exchange":
-        exchanges.set(kept.name, newExchange({ ...kept, durable: true }));
+        topology.restore({ ...kept, durable: true });
         return;
       case "queue":
         addQueue(kept.name, true, kept.autoDelete, kept.args, undefined);
@@ -346,18 +222,4 @@ function lockedFailure(name: string): Failure {
     "RESOURCE_LOCKED",
     `cannot obtain exclusive access to locked queue '${name}' in vhost '/'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`,
   );
-}
-
-function newExchange(
-  settings: Pick<Exchange, "name" | "type" | "durable"> & Partial<Pick<Exchange, "autoDelete" | "internal" | "args">>,
-): Exchange {
-  return {
-    autoDelete: false,
-    internal: false,
-    args: new Map(),
-    ...settings,
-    bindings: [],
-    publishedIn: 0,
-    publishedOut: 0,
-  };
 }

@@ -7,9 +7,10 @@ import type { Arguments, Method } from "../amqp/methods.ts";
 import { decodeProperties, PERSISTENT } from "../amqp/properties.ts";
 import { readExpiration } from "./arguments.ts";
 import type { Broker } from "./broker.ts";
+import { createDeliveries, type Delivery, requeue } from "./deliveries.ts";
 import type { Destination } from "./exchange.ts";
 import { Failure } from "./failure.ts";
-import type { Consumer, Entry, Message, Queue } from "./queue.ts";
+import type { Consumer, Message, Queue } from "./queue.ts";
 
 export interface ChannelDeps {
   readonly broker: Broker;
@@ -39,19 +40,12 @@ export interface Channel {
   close(): void;
 }
 
-interface Delivery {
-  readonly queue: Queue;
-  readonly entry: Entry;
-  readonly slot: { unacked: number } | undefined;
-}
-
 const NO_ROUTE = 312;
 
 export function createChannel(deps: ChannelDeps): Channel {
   const { broker, owner, send } = deps;
   const consumers = new Map<string, { readonly consumer: Consumer; readonly queue: Queue }>();
-  const unacked = new Map<number, Delivery>();
-  let nextTag = 1;
+  const unacked = createDeliveries();
   let prefetch = 0;
   let channelPrefetch = 0;
   let confirms = false;
@@ -65,50 +59,18 @@ export function createChannel(deps: ChannelDeps): Channel {
     return lastQueue;
   };
   const queueOf = (name: string) => broker.queue(queueName(name), owner);
-  const number = (queue: Queue, entry: Entry, slot: Delivery["slot"], noAck: boolean): number => {
-    const tag = nextTag++;
-    if (noAck) return tag;
-    unacked.set(tag, { queue, entry, slot });
-    if (slot !== undefined) slot.unacked += 1;
-    return tag;
-  };
-  /** The deliveries a tag means, in order; they are no longer outstanding. */
-  const settle = (tag: number, multiple: boolean): readonly Delivery[] => {
-    if (!unacked.has(tag) && !(multiple && tag === 0))
-      throw new Failure("PRECONDITION_FAILED", `unknown delivery tag ${tag}`);
-    const settled: Delivery[] = [];
-    const take = (each: number) => {
-      const delivery = unacked.get(each);
-      if (delivery === undefined) return;
-      unacked.delete(each);
-      if (delivery.slot !== undefined) delivery.slot.unacked -= 1;
-      settled.push(delivery);
-    };
-    if (!multiple) take(tag);
-    else
-      for (const each of unacked.keys()) {
-        if (tag !== 0 && each > tag) break;
-        take(each);
-      }
-    return settled;
-  };
-  const requeue = (deliveries: readonly Delivery[]) => {
-    const byQueue = new Map<Queue, Entry[]>();
-    for (const { queue, entry } of deliveries) byQueue.set(queue, [...(byQueue.get(queue) ?? []), entry]);
-    for (const [queue, entries] of byQueue) queue.requeue(entries);
-  };
   const dispatchFor = (deliveries: readonly Delivery[]) => {
     const queues = new Set(deliveries.map((delivery) => delivery.queue));
     if (channelPrefetch > 0) for (const { queue } of consumers.values()) queues.add(queue);
     for (const queue of queues) queue.dispatch();
   };
   const acknowledge = (tag: number, multiple: boolean) => {
-    const settled = settle(tag, multiple);
+    const settled = unacked.settle(tag, multiple);
     for (const { queue, entry } of settled) queue.acknowledge(entry);
     dispatchFor(settled);
   };
   const refuse = (tag: number, multiple: boolean, putBack: boolean) => {
-    const settled = settle(tag, multiple);
+    const settled = unacked.settle(tag, multiple);
     if (putBack) requeue(settled);
     else for (const { queue, entry } of settled) queue.reject(entry);
     dispatchFor(settled);
@@ -141,7 +103,7 @@ export function createChannel(deps: ChannelDeps): Channel {
           ((limit === 0 || slot.unacked < limit) && (channelPrefetch === 0 || unacked.size < channelPrefetch))),
       deliver(entry) {
         const { message, redelivered } = entry;
-        const deliveryTag = number(queue, entry, slot, args.noAck);
+        const deliveryTag = unacked.number({ queue, entry, slot }, args.noAck);
         const { exchange, routingKey } = message;
         deps.sendContent(
           { name: "basic.deliver", args: { consumerTag: tag, deliveryTag, redelivered, exchange, routingKey } },
@@ -169,7 +131,7 @@ export function createChannel(deps: ChannelDeps): Channel {
     if (entry === undefined) return send({ name: "basic.get-empty", args: { reserved: "" } });
     const { message, redelivered } = entry;
     const { exchange, routingKey } = message;
-    const deliveryTag = number(queue, entry, undefined, noAck);
+    const deliveryTag = unacked.number({ queue, entry, slot: undefined }, noAck);
     const args = { deliveryTag, redelivered, exchange, routingKey, messageCount: queue.readyCount };
     return deps.sendContent({ name: "basic.get-ok", args }, message.properties, message.body);
   };
@@ -277,7 +239,7 @@ export function createChannel(deps: ChannelDeps): Channel {
         case "basic.recover-async":
           if (!method.args.requeue) throw new Failure("NOT_IMPLEMENTED", "requeue=false");
           if (method.name === "basic.recover") send({ name: "basic.recover-ok", args: {} });
-          return requeue(settle(0, true));
+          return requeue(unacked.settle(0, true));
         case "confirm.select":
           confirms = true;
           if (!method.args.noWait) send({ name: "confirm.select-ok", args: {} });
@@ -333,7 +295,7 @@ export function createChannel(deps: ChannelDeps): Channel {
       const left = [...consumers.values()];
       consumers.clear();
       for (const { queue, consumer } of left) queue.cancel(consumer);
-      requeue(settle(0, true));
+      requeue(unacked.settle(0, true));
       for (const { queue } of left) broker.consumerLeft(queue);
     },
   };

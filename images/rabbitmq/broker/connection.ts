@@ -1,13 +1,11 @@
 /**
- * One client's connection without its socket: bytes in, bytes out. Handshake, tuning, channels, heartbeats, and how failures are told.
+ * One client's connection without its socket: bytes in, bytes out. Handshake, tuning, heartbeats, and how failures are told; what is on channels is the table's.
  *   header → start → tune → opening → open → closing (we said close, everything but close-ok is ignored) → closed
  * AMQP 0-9-1 specification, section 2.2.4.
  */
 import {
   createFrameReader,
-  decodeContentHeader,
   decodeMethod,
-  encodeContent,
   encodeMethod,
   FRAME_BODY,
   FRAME_HEADER,
@@ -17,12 +15,13 @@ import {
   HEARTBEAT,
   PROTOCOL_HEADER,
 } from "../amqp/frames.ts";
-import type { Arguments, Method } from "../amqp/methods.ts";
+import type { Method } from "../amqp/methods.ts";
 import { METHODS } from "../amqp/methods.ts";
 import { MalformedError, type Table } from "../amqp/values.ts";
 import { type Authenticate, readLogin } from "./authentication.ts";
 import type { Broker } from "./broker.ts";
-import { type Channel, createChannel } from "./channel.ts";
+import type { Channel } from "./channel.ts";
+import { createChannelTable } from "./channel-table.ts";
 import { Failure } from "./failure.ts";
 import { type Product, startArguments } from "./greeting.ts";
 
@@ -31,7 +30,6 @@ const CHANNEL_MAX = 2047;
 const HEARTBEAT_SECONDS = 60;
 /** For the next step of the handshake, or the answer to our farewell. */
 const HANDSHAKE_MS = 10_000;
-const MAX_BODY_BYTES = 134_217_728;
 
 export interface ConnectionDeps {
   readonly broker: Broker;
@@ -70,25 +68,7 @@ export interface Connection {
   lost(): void;
 }
 
-interface OpenChannel {
-  readonly channel: Channel;
-  content: Content | undefined;
-}
-
-interface Content {
-  readonly args: Arguments<"basic.publish">;
-  properties: Buffer | undefined;
-  bytesLeft: number;
-  readonly parts: Buffer[];
-}
-
 export function createConnection(deps: ConnectionDeps): Connection {
-  const { broker } = deps;
-  const owner = {};
-  const channels = new Map<number, Channel>();
-  const open = new Map<number, OpenChannel>();
-  /** Channels that we closed and whose client has not said so yet. */
-  const closing = new Set<number>();
   const connectedAtMs = deps.now();
   let state: ConnectionState = "header";
   let greeting = Buffer.alloc(0);
@@ -114,67 +94,41 @@ export function createConnection(deps: ConnectionDeps): Connection {
   };
   const reader = createFrameReader(() => (state === "open" ? frameMax : FRAME_MAX));
 
-  const dropChannels = () => {
-    for (const { channel } of [...open.values()]) channel.close();
-    open.clear();
-    channels.clear();
-    broker.connectionLeft(owner);
-  };
+  const table = createChannelTable({
+    broker: deps.broker,
+    owner: {},
+    connectionName: deps.name,
+    newName: deps.newName,
+    user: () => user,
+    wantsCancelNotice: () => can("consumer_cancel_notify"),
+    frameMax: () => frameMax,
+    isWritable: () => isWritable,
+    write,
+    onPublish() {
+      isPublisher = true;
+    },
+  });
   const finish = () => {
     if (state === "closed") return;
-    dropChannels();
+    table.closeAll();
     state = "closed";
     deps.end();
   };
   const closeConnection = (failure: Failure, classId: number, methodId: number) => {
     send(0, { name: "connection.close", args: { code: failure.code, text: failure.message, classId, methodId } });
-    dropChannels();
+    table.closeAll();
     state = "closing";
   };
   const fail = (error: unknown, number: number, method: Method | undefined) => {
     const [classId, methodId] = method === undefined ? [0, 0] : METHODS[method.name].id;
     const failure = failureOf(error);
-    const found = open.get(number);
-    if (failure.scope === "connection" || found === undefined) return closeConnection(failure, classId, methodId);
-    found.channel.flush();
-    removeChannel(number);
-    closing.add(number);
-    return send(number, {
-      name: "channel.close",
-      args: { code: failure.code, text: failure.message, classId, methodId },
-    });
-  };
-  const removeChannel = (number: number) => {
-    const found = open.get(number);
-    open.delete(number);
-    channels.delete(number);
-    found?.channel.close();
-  };
-
-  const openChannel = (number: number) => {
-    if (open.has(number)) throw new Failure("CHANNEL_ERROR", "second 'channel.open' seen");
-    const channel = createChannel({
-      broker,
-      owner,
-      name: `${deps.name} (${number})`,
-      user,
-      wantsCancelNotice: can("consumer_cancel_notify"),
-      send: (method) => send(number, method),
-      sendContent(method, properties, body) {
-        write(encodeMethod(number, method));
-        for (const frame of encodeContent(number, properties, body, frameMax)) write(frame);
-      },
-      isWritable: () => isWritable,
-      newName: deps.newName,
-    });
-    open.set(number, { channel, content: undefined });
-    channels.set(number, channel);
-    send(number, { name: "channel.open-ok", args: { reserved: Buffer.alloc(0) } });
+    if (failure.scope === "connection" || !table.fail(number, failure, { classId, methodId }))
+      closeConnection(failure, classId, methodId);
   };
 
   const onConnectionMethod = (method: Method) => {
     if (method.name === "connection.close") {
-      dropChannels();
+      table.closeAll();
       send(0, { name: "connection.close-ok", args: {} });
       return finish();
     }
@@ -211,61 +165,6 @@ export function createConnection(deps: ConnectionDeps): Connection {
     return finish();
   };
 
-  const onChannelMethod = (number: number, method: Method) => {
-    if (closing.has(number)) {
-      if (method.name === "channel.close") send(number, { name: "channel.close-ok", args: {} });
-      if (method.name === "channel.close-ok" || method.name === "channel.close") closing.delete(number);
-      return;
-    }
-    if (method.name === "channel.open") return openChannel(number);
-    const found = open.get(number);
-    if (found === undefined) throw new Failure("CHANNEL_ERROR", "expected 'channel.open'");
-    if (found.content !== undefined)
-      throw new Failure(
-        "UNEXPECTED_FRAME",
-        "expected content header for class 60, got non content header frame instead",
-      );
-    if (method.name === "channel.close") {
-      found.channel.flush();
-      removeChannel(number);
-      return send(number, { name: "channel.close-ok", args: {} });
-    }
-    if (method.name === "basic.publish") {
-      isPublisher = true;
-      found.content = { args: method.args, properties: undefined, bytesLeft: 0, parts: [] };
-      return;
-    }
-    return found.channel.handle(method);
-  };
-
-  const onContent = ({ type, channel: number, payload }: Frame) => {
-    if (closing.has(number)) return;
-    const found = open.get(number);
-    const content = found?.content;
-    if (found === undefined || content === undefined || (type === FRAME_HEADER) !== (content.properties === undefined))
-      throw new Failure("UNEXPECTED_FRAME", "expected method frame, got non method frame instead");
-    if (type === FRAME_HEADER) {
-      const header = decodeContentHeader(payload);
-      content.properties = header.properties;
-      content.bytesLeft = header.bodyBytes;
-      if (header.bodyBytes > MAX_BODY_BYTES) {
-        found.content = undefined;
-        throw new Failure(
-          "PRECONDITION_FAILED",
-          `message size ${header.bodyBytes} is larger than configured max size ${MAX_BODY_BYTES}`,
-        );
-      }
-    } else {
-      content.parts.push(Buffer.from(payload));
-      content.bytesLeft -= payload.length;
-    }
-    if (content.bytesLeft < 0) throw new Failure("FRAME_ERROR", "more content than the header said");
-    if (content.bytesLeft > 0) return;
-    found.content = undefined;
-    const body = content.parts.length === 1 ? content.parts[0] : Buffer.concat(content.parts);
-    found.channel.publish(content.args, content.properties ?? Buffer.alloc(2), body ?? Buffer.alloc(0));
-  };
-
   const onFrame = (frame: Frame) => {
     if (frame.type === FRAME_HEARTBEAT) return;
     let method: Method | undefined;
@@ -277,11 +176,11 @@ export function createConnection(deps: ConnectionDeps): Connection {
         if (method?.name === "connection.close-ok" || method?.name === "connection.close") finish();
         return;
       }
-      if (frame.type !== FRAME_METHOD) return onContent(frame);
+      if (frame.type !== FRAME_METHOD) return table.onContent(frame);
       if (method === undefined) throw new Failure("COMMAND_INVALID", "unknown method");
       if (frame.channel === 0) return onConnectionMethod(method);
       if (state !== "open") throw new Failure("CHANNEL_ERROR", `a channel before the connection is open`);
-      return onChannelMethod(frame.channel, method);
+      return table.onMethod(frame.channel, method);
     } catch (error) {
       return fail(error, frame.channel, method);
     }
@@ -302,7 +201,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
 
   return {
     name: deps.name,
-    channels,
+    channels: table.channels,
     connectedAtMs,
     get state() {
       return state;
@@ -329,11 +228,11 @@ export function createConnection(deps: ConnectionDeps): Connection {
           finish();
         }
       }
-      for (const { channel } of open.values()) channel.flush();
+      for (const channel of table.channels.values()) channel.flush();
     },
     setWritable(value) {
       isWritable = value;
-      if (value) for (const { channel } of [...open.values()]) channel.resume();
+      if (value) for (const channel of [...table.channels.values()]) channel.resume();
     },
     setBlocked(isBlocked) {
       if (state !== "open" || !can("connection.blocked")) return;
@@ -359,7 +258,7 @@ export function createConnection(deps: ConnectionDeps): Connection {
     },
     lost() {
       if (state === "closed") return;
-      dropChannels();
+      table.closeAll();
       state = "closed";
     },
   };

@@ -137,7 +137,74 @@ test("a wrong password and an unknown name look the same", async () => {
   assert.equal(client.cookies.size, 0);
 });
 
-test("a forged or an expired session is nobody's", async () => {
+/** Everything that takes a body, with a session. */
+const DOORS: readonly (readonly [method: string, path: string])[] = [
+  ["POST", "/cart"],
+  ["POST", "/cart/update"],
+  ["POST", "/register"],
+  ["POST", "/customers"],
+  ["POST", "/addresses"],
+  ["POST", "/cards"],
+  ["POST", "/orders"],
+];
+const JSON_TYPE = { "content-type": "application/json" };
+const UNFIT: readonly (SendOptions & { readonly name: string; readonly status: number })[] = [
+  {
+    name: "a body that is too large",
+    body: JSON.stringify({ a: "x".repeat(70_000) }),
+    headers: JSON_TYPE,
+    status: 413,
+  },
+  { name: "a form", body: "id=1", headers: { "content-type": "application/x-www-form-urlencoded" }, status: 415 },
+  { name: "a text that says it is none", body: "{}", headers: { "content-type": "text/plain" }, status: 415 },
+  { name: "broken JSON", body: "{", headers: JSON_TYPE, status: 400 },
+  { name: "a list", json: [], status: 400 },
+];
+test("whatever takes a body refuses one that is too large, no JSON, or no object", async () => {
+  const client = createClient(shop.v1);
+  await client.send("POST", "/register", { json: { username: "bodybuilder", password: "p" } });
+  for (const [method, path] of DOORS)
+    for (const { name, status, ...options } of UNFIT)
+      assert.equal((await client.send(method, path, options)).status, status, `${name} to ${method} ${path}`);
+});
+
+test("SQL is only text: in a name, a password, an address, and in every id", async () => {
+  const client = createClient(shop.v1);
+  const sql = "x'); DROP TABLE customer; --";
+  assert.equal((await client.logIn(QUOTE, QUOTE)).status, 401);
+  await client.send("POST", "/register", { json: { username: sql, password: QUOTE, firstName: sql } });
+  assert.equal((await client.send("POST", "/addresses", { json: { ...ADDRESS, street: sql } })).status, 200);
+  assert.equal(((await client.send("GET", "/address")).json() as typeof ADDRESS).street, sql);
+  for (const path of ["/orders", "/addresses", "/cards", "/customers", "/catalogue"]) {
+    const { status, text } = await client.send("GET", `${path}/${encodeURIComponent(QUOTE)}`);
+    assert.equal(status, 404, path);
+    assert.doesNotMatch(text, /syntax|SELECT/i);
+  }
+  assert.equal((await client.send("DELETE", `/cart/${encodeURIComponent(QUOTE)}`)).status, 404);
+  assert.equal((await client.send("POST", "/orders", { json: { card: QUOTE } })).status, 406);
+  assert.equal((await createClient(shop.v1).logIn(sql, QUOTE)).status, 200);
+});
+
+test("a request line beyond all measure is 431, and the connection is not left hanging", async () => {
+  const answer = await createClient(shop.v1).send("GET", `/catalogue?tags=${"x".repeat(100_000)}`);
+  assert.equal(answer.status, 431);
+});
+
+test("a session that has expired is nobody's: its orders and its basket are out of reach until the next login", async () => {
+  const client = createClient(shop.v1);
+  await client.logIn("user", "password");
+  await client.send("POST", "/cart", { json: { id: SPORT } });
+  assert.equal((await client.send("GET", "/orders")).status, 201);
+  await shop.endSessions();
+  for (const path of ["/orders", "/customers", "/cards", "/addresses", "/card", "/address"])
+    assert.equal((await client.send("GET", path)).status, 401, path);
+  assert.equal((await client.send("POST", "/orders")).status, 401);
+  assert.deepEqual((await client.send("GET", "/cart")).json(), []);
+  await client.logIn("user", "password");
+  assert.equal(((await client.send("GET", "/cart")).json() as unknown[]).length, 1);
+});
+
+test("a forged session is nobody's", async () => {
   const client = createClient(shop.v1);
   for (const sid of ["x", "a".repeat(43), "../../etc", "57a98d98e4b00679b4a830af"]) {
     client.cookies.set("md.sid", sid).set("logged_in", "true");

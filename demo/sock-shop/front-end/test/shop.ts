@@ -17,6 +17,7 @@ import { createPaymentService } from "../../payment/service.ts";
 import { createUserService } from "../../user/service.ts";
 import { createUserStore } from "../../user/store.ts";
 import { createFrontEnd } from "../service.ts";
+import { createRedisClient } from "../sessions/redis-client.ts";
 import { createRedisSessions } from "../sessions/redis-store.ts";
 import { startPostgres } from "./postgres.ts";
 
@@ -31,6 +32,8 @@ export interface Shop {
   setFault(door: DoorName, fault: Fault | undefined): void;
   /** Headers of the last request that came through a door. */
   lastHeaders(door: DoorName): Readonly<Record<string, unknown>>;
+  /** As when their time is up: Redis has none of them any more. */
+  endSessions(): Promise<void>;
   stopRedis(): Promise<void>;
   readonly logs: readonly string[];
   stop(): Promise<void>;
@@ -113,7 +116,6 @@ export async function startShop(root: string): Promise<Shop> {
       pod: `front-end-${version}-test`,
       peers,
       sessions,
-      timeoutMs: 2000,
       log,
     });
     const url = await listen(server);
@@ -128,6 +130,12 @@ export async function startShop(root: string): Promise<Shop> {
     v2: await frontEnd("v2"),
     setFault: (door, fault) => void (fault === undefined ? faults.delete(door) : faults.set(door, fault)),
     lastHeaders: (door) => seen.get(door) ?? {},
+    async endSessions() {
+      const { hostname, port } = new URL(redisUrl);
+      const client = createRedisClient({ host: hostname, port: Number(port) });
+      await client.command("FLUSHALL");
+      client.close();
+    },
     stopRedis,
     logs,
     async stop() {
