@@ -275,13 +275,13 @@ for (const c of corsCases) {
 }
 
 test("a pipelined request's time-out runs from its own beginning, not from when its bytes came", async (t) => {
-  // Three answers of 60 ms each and a time-out of 100 ms: counted from the arrival of the bytes, the third would be cut.
+  // Three answers of 250 ms each and a time-out of 600 ms: counted from the arrival of the bytes, the third would be cut.
   const upstream = await startUpstream(t, (received, socket, connection) => {
     if (!received.includes("\r\n\r\n")) return;
     connection.bytes = "";
-    setTimeout(() => socket.write(OK), 60);
+    setTimeout(() => socket.write(OK), 250);
   });
-  const route = { cluster: "a", timeout: "0.1s" };
+  const route = { cluster: "a", timeout: "0.6s" };
   const harness = await startProxy(t, {
     clusters: [staticCluster("a", [upstream.port])],
     listeners: [httpListener([{ match: { prefix: "/" }, route }])],
