@@ -1,8 +1,9 @@
 // Runs a bundle with V8's code cache, copied to dist/loader.cjs by the build. Node 20 has no compile cache of its own (22.1 has, and writes it at
 // exit only, which a process that is killed never reaches). The cache is made once, after the program has run for a while, so that functions compiled
-// lazily during start are in it; V8 checks that it fits the source, its own version and its flags, and otherwise ignores it.
+// lazily during start are in it. V8 checks its own version, its flags and the length of the source, not the source itself: the file's time, which each
+// build renews, is in the cache's name, or a bundle of the same length would run the code of the one before it.
 "use strict";
-const { mkdirSync, readFileSync, renameSync, writeFileSync } = require("node:fs");
+const { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } = require("node:fs");
 const { Module } = require("node:module");
 const { basename, dirname, join } = require("node:path");
 const v8 = require("node:v8");
@@ -15,7 +16,7 @@ module.exports = function runBundle(bundle, parent) {
   const cacheFile = join(
     dirname(bundle),
     ".code-cache",
-    `${basename(bundle)}-${source.length}-${v8.cachedDataVersionTag()}`,
+    `${basename(bundle)}-${source.length}-${statSync(bundle).mtimeMs}-${v8.cachedDataVersionTag()}`,
   );
   let cachedData;
   try {
@@ -35,6 +36,10 @@ module.exports = function runBundle(bundle, parent) {
         const temporary = `${cacheFile}.${process.pid}`;
         writeFileSync(temporary, script.createCachedData());
         renameSync(temporary, cacheFile);
+        // Those of earlier builds; a process that runs one has read it long ago.
+        for (const name of readdirSync(dirname(cacheFile)))
+          if (name.startsWith(`${basename(bundle)}-`) && name !== basename(cacheFile))
+            rmSync(join(dirname(cacheFile), name), { force: true });
       } catch {
         // A read-only checkout: the next start compiles again, nothing else is lost.
       }

@@ -1,5 +1,4 @@
 /** `proxy --config envoy.yaml`: one proxy on host sockets from a static Envoy bootstrap, with dynamic resources from files. */
-import { randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { readFileSync, watch } from "node:fs";
 import { type Clock, formatProblems, type Logger, MeshError } from "@argyle/core";
@@ -8,6 +7,7 @@ import { answerAdmin } from "./admin/admin.ts";
 import { createPageServer } from "./admin/serve.ts";
 import { bindListeners } from "./bindings.ts";
 import { parseBootstrap, readResourceFile } from "./bootstrap.ts";
+import { createRandomUuid } from "./http/random-uuid.ts";
 import { createLogSink } from "./io/log-sink.ts";
 import { createTimerWheel } from "./io/timer-wheel.ts";
 import { createProxy } from "./proxy.ts";
@@ -29,7 +29,7 @@ export async function startStandalone(
     clock,
     wheel,
     random: Math.random,
-    uuid: randomUUID,
+    uuid: createRandomUuid(),
     log,
     registry: createRegistry(),
     dialer: createHostDialer(),

@@ -273,3 +273,19 @@ for (const c of corsCases) {
     assert.equal(upstream.received.length > 0, c.reaches);
   });
 }
+
+test("a pipelined request's time-out runs from its own beginning, not from when its bytes came", async (t) => {
+  // Three answers of 250 ms each and a time-out of 600 ms: counted from the arrival of the bytes, the third would be cut.
+  const upstream = await startUpstream(t, (received, socket, connection) => {
+    if (!received.includes("\r\n\r\n")) return;
+    connection.bytes = "";
+    setTimeout(() => socket.write(OK), 250);
+  });
+  const route = { cluster: "a", timeout: "0.6s" };
+  const harness = await startProxy(t, {
+    clusters: [staticCluster("a", [upstream.port])],
+    listeners: [httpListener([{ match: { prefix: "/" }, route }])],
+  });
+  const answers = await exchange(harness.port(), GET.repeat(3), (received) => received.split("hello").length === 4);
+  assert.equal(answers.split("HTTP/1.1 200 OK").length, 4);
+});

@@ -2,7 +2,6 @@
  * One hosted istio-proxy container: a proxy on the pod's in.sock and out.sock, its admin and health pages, its agent. It is running when its
  * sockets are open; ready when the first configuration is in force.
  */
-import { randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { readFileSync } from "node:fs";
 import type { Server, Socket } from "node:net";
@@ -16,6 +15,7 @@ import { type Agent, type AgentShared, startAgent } from "../agent/agent.ts";
 import { AGENT_FILES, type AgentSpec } from "../agent/agent-spec.ts";
 import type { ConnectIstiod } from "../agent/istiod.ts";
 import { describeWorkload } from "../agent/workload.ts";
+import { createRandomUuid } from "../http/random-uuid.ts";
 import { acceptProxied } from "../io/accept.ts";
 import type { TimerWheel } from "../io/timer-wheel.ts";
 import type { AcceptedConnection } from "../listener.ts";
@@ -79,7 +79,7 @@ export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promis
     clock,
     wheel: deps.wheel,
     random: Math.random,
-    uuid: randomUUID,
+    uuid: createRandomUuid(),
     log,
     registry,
     dialer: createPodDialer(network, spec.podIP),
