@@ -30,7 +30,7 @@ interface Sample {
   readonly cpuUs: number;
 }
 
-export async function bench({ isQuick, note }: BenchOptions): Promise<readonly Figure[]> {
+export async function bench({ isQuick, only, note }: BenchOptions): Promise<readonly Figure[]> {
   for (const program of ["taskset", "h2load", "nginx", "haproxy"])
     if (find(program) === undefined)
       throw new Error(`${program} is needed: apt-get install util-linux nghttp2-client nginx haproxy`);
@@ -39,6 +39,7 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
     const targets = await startTargets(scope, note);
     const figures: Figure[] = [];
     for (const { name, connections, streams } of SCENARIOS) {
+      if (!name.includes(only)) continue;
       const samples = new Map<string, Sample[]>(targets.map((target) => [target.name, []]));
       // Once each, so that compilers, pools and caches are warm.
       for (const target of targets) await measure(target, connections, streams, ["-n5000"]);
