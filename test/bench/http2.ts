@@ -30,7 +30,7 @@ interface Sample {
   readonly cpuUs: number;
 }
 
-export async function bench({ isQuick, note }: BenchOptions): Promise<readonly Figure[]> {
+export async function bench({ isQuick, only, note }: BenchOptions): Promise<readonly Figure[]> {
   for (const program of ["taskset", "h2load", "nginx", "haproxy"])
     if (find(program) === undefined)
       throw new Error(`${program} is needed: apt-get install util-linux nghttp2-client nginx haproxy`);
@@ -39,12 +39,13 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
     const targets = await startTargets(scope, note);
     const figures: Figure[] = [];
     for (const { name, connections, streams } of SCENARIOS) {
+      if (!name.includes(only)) continue;
       const samples = new Map<string, Sample[]>(targets.map((target) => [target.name, []]));
       // Once each, so that compilers, pools and caches are warm.
-      for (const target of targets) await measure(target, connections, streams, 1);
+      for (const target of targets) await measure(target, connections, streams, ["-n5000"]);
       for (let i = 0; i < (isQuick ? 1 : 3); i++) {
         for (const target of targets)
-          samples.get(target.name)?.push(await measure(target, connections, streams, isQuick ? 1 : 2));
+          samples.get(target.name)?.push(await measure(target, connections, streams, ["-D2"]));
         note(`${name}: round ${i + 1}`);
       }
       figures.push(...figuresOf(name, samples));
@@ -74,7 +75,12 @@ function figuresOf(scenario: string, samples: ReadonlyMap<string, readonly Sampl
 }
 
 /** One h2load run; fails when a response was wrong. */
-async function measure(target: Target, connections: number, streams: number, seconds: number): Promise<Sample> {
+async function measure(
+  target: Target,
+  connections: number,
+  streams: number,
+  length: readonly string[],
+): Promise<Sample> {
   const before = cpuTicks(target.process.pid);
   const headers = [
     "user-agent: bench/1.0",
@@ -82,7 +88,7 @@ async function measure(target: Target, connections: number, streams: number, sec
     "accept-encoding: gzip, deflate",
     "cookie: session=0123456789abcdef0123456789abcdef",
   ].flatMap((header) => ["-H", header]);
-  const load = ["h2load", "-t1", `-c${connections}`, `-m${streams}`, `-D${seconds}`];
+  const load = ["h2load", "-t1", `-c${connections}`, `-m${streams}`, ...length];
   const url = `http://127.0.0.1:${target.port}${SMALL_PATH}`;
   const argv = ["-c", String(LOAD_CORE), ...load, "-H", `:authority: ${HOST}`, ...headers, url];
   const text = await run("taskset", argv);

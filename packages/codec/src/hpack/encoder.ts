@@ -96,7 +96,9 @@ export class HpackEncoder {
       this.insert(entry ?? createEntry(name, value));
     } else writeInteger(out, indexing === "never" ? 0x10 : 0, 0x0f, nameIndex);
     if (nameIndex === 0) writeString(out, name);
-    writeString(out, value);
+    // What is not kept is written once for each message: packing it costs both sides more than the few bytes are worth.
+    if (indexing === "plain") writePlain(out, value);
+    else writeString(out, value);
   }
 
   private insert(entry: HeaderEntry): void {
@@ -155,6 +157,10 @@ function writeString(out: OutputBuffer, text: string): void {
     out.end = huffmanEncode(text, out.buffer, out.end);
     return;
   }
+  writePlain(out, text);
+}
+
+function writePlain(out: OutputBuffer, text: string): void {
   writeInteger(out, 0, 0x7f, text.length);
   const { buffer } = out;
   for (let i = 0; i < text.length; i += 1) buffer[out.end + i] = text.charCodeAt(i);
