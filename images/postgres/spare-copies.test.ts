@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
-import { tempDir } from "@argyle/testkit";
+import { type TestContext, test } from "node:test";
 import { makeSpare, spareName, takeSpare } from "./spare-copies.ts";
+
+function tempDir(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), "spare-copies-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
 
 test("a spare copy is taken once, and there are never more than four", async (t) => {
   const cache = tempDir(t);
@@ -35,6 +41,5 @@ test("a copy that is not finished is not taken", async (t) => {
   const template = join(cache, "template-18");
   const part = `${spareName(template)}.1-x.part`;
   mkdirSync(part);
-  utimesSync(part, 0, 0);
   assert.equal(takeSpare(spareName(template), join(cache, "a")), false);
 });
