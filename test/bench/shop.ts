@@ -1,11 +1,14 @@
 /**
  * The whole Sock Shop on a running mesh, ours and the originals where ARGYLE_TALK_DIR names them: seconds from `kubectl apply` to all 14 deployments
  * available, memory of the application, weight of the home page, and images/loadtest with 20 customers. The first start of a checkout fills caches and
- * is not counted.
+ * is not counted. The same apply with no pod to start (replicas 0) is what kubectl, the API server and the webhooks need by themselves.
  */
 
 import { execFile } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
 import { get } from "../http.ts";
 import { type MiniCluster, ROOT, startMiniCluster, withoutKubectl } from "../mini-cluster.ts";
 import { applyShop, SHOPS, type ShopManifests, waitForShop } from "../shop-deployment.ts";
@@ -21,7 +24,7 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
       note(`${shop.name}: left out, ${shop.skip}`);
       continue;
     }
-    figures.push(...(await ofShop(shop, isQuick, note)));
+    figures.push(...(await ofShop(shop, isQuick, note)), await ofApplyAlone(shop, isQuick));
   }
   return figures;
 }
@@ -58,6 +61,44 @@ async function ofShop(shop: ShopManifests, isQuick: boolean, note: BenchOptions[
     { figure: `${shop.name}: apply to all available, slowest`, value: round(quantile(available, 1), 2), unit: "s" },
     ...rest,
   ];
+}
+
+/** `kubectl apply` of all the objects, with Deployments that want no pod. */
+async function ofApplyAlone(shop: ShopManifests, isQuick: boolean): Promise<Figure> {
+  const dir = mkdtempSync(join(tmpdir(), "ag-bench-idle-"));
+  const seconds: number[] = [];
+  try {
+    cpSync(join(shop.dir, "1-deploy-app"), join(dir, "1-deploy-app"), { recursive: true });
+    withoutReplicas(join(dir, "1-deploy-app/manifests"));
+    for (let run = 0; run < (isQuick ? 1 : 3); run++) {
+      const scope = createScope();
+      try {
+        const cluster = await startMiniCluster(scope, { demo: "mesh" });
+        const started = performance.now();
+        await applyShop(cluster, { ...shop, dir });
+        seconds.push((performance.now() - started) / 1000);
+      } finally {
+        await scope.close();
+      }
+    }
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+  return {
+    figure: `${shop.name}: kubectl apply with replicas 0, median`,
+    value: round(quantile(seconds, 0.5), 2),
+    unit: "s",
+  };
+}
+
+function withoutReplicas(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    const documents = parseAllDocuments(readFileSync(join(dir, name), "utf8"));
+    for (const document of documents) {
+      if (document.get("kind") === "Deployment") document.setIn(["spec", "replicas"], 0);
+    }
+    writeFileSync(join(dir, name), documents.map(String).join("---\n"));
+  }
 }
 
 async function ofRunningShop(
