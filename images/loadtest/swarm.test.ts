@@ -39,6 +39,25 @@ async function runSwarm(options: SwarmOptions): Promise<Report> {
   return statistics.report();
 }
 
+test("a registration whose answer is lost is tried under another name: the first may be taken now", async (t) => {
+  const names: string[] = [];
+  const host = await serve(t, (incoming, outgoing) => {
+    if (incoming.url !== "/register") return void outgoing.end("{}");
+    let text = "";
+    incoming.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    incoming.on("end", () => {
+      names.push((JSON.parse(text) as { readonly username: string }).username);
+      if (names.length === 1) incoming.socket.destroy();
+      else outgoing.end('{"id":"1"}');
+    });
+  });
+  await runSwarm({ ...OPTIONS, account: undefined, host, maxRequests: 4 });
+  assert.equal(names.length, 2);
+  assert.notEqual(names[0], names[1]);
+});
+
 test("walks the journey of the original, in its order, with the session's cookie", async (t) => {
   const seen: string[] = [];
   const host = await serve(t, (incoming, outgoing) => {

@@ -48,7 +48,6 @@ export function startSwarm(options: SwarmOptions, statistics: Statistics): Swarm
 
   const shopUntil = async (signal: AbortSignal) => {
     const visitor = createVisitor(host, timeoutMs);
-    const username = `load-${run}-${nextNumber++}`;
     let account: Account | undefined = options.account;
     let due = now();
     const walk = async (journey: Journey) => {
@@ -69,12 +68,13 @@ export function startSwarm(options: SwarmOptions, statistics: Statistics): Swarm
       while (!signal.aborted && requestsLeft > 0) {
         visitor.forget();
         if (account === undefined) {
+          // Always another name: one that was given up may have been registered all the same.
           await walk(
-            register(username, run, (registered) => {
+            register(`load-${run}-${nextNumber++}`, run, (registered) => {
               account = registered;
             }),
           );
-          // A name of which the shop knows, or not, is not tried in a tight loop.
+          // Not in a tight loop.
           if (account === undefined) await sleepUntil(now() + 1000, signal);
         } else await walk(shop(account, (count) => Math.floor(Math.random() * count)));
       }

@@ -370,7 +370,7 @@ describe("the shop in a browser", { skip: withoutBrowser }, () => {
         thinkMs: [10, 30],
         runTimeMs: undefined,
         maxRequests: undefined,
-        timeoutMs: 2000,
+        timeoutMs: 15_000,
         account: undefined,
       },
       statistics,
