@@ -104,6 +104,7 @@ function start(context: ControllerContext) {
     random: context.random,
     reconcile,
     concurrency: 4,
+    restMs: 50,
     backoff: { baseMs: 50, maxMs: 2000 },
   });
   unsubscribes.push(

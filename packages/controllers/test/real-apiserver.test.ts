@@ -113,6 +113,8 @@ test("a Deployment becomes ready pods, endpoints and a clean end on the real API
   await eventually("the new revision", async () => {
     const { metadata, status } = await client.get<Deployment>(KINDS.deployment, ref);
     assert.deepEqual([metadata.annotations?.[REVISION_ANNOTATION], status?.updatedReplicas], ["2", 2]);
+    const progress = status?.conditions?.find(({ type }) => type === "Progressing");
+    assert.deepEqual([status?.replicas, status?.availableReplicas, progress?.reason], [2, 2, "NewReplicaSetAvailable"]);
     const pods = (await client.list<Pod>(KINDS.pod, "shop")).items;
     assert.deepEqual(
       pods.map((pod) => pod.spec.containers[0]?.image),

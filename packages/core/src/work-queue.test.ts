@@ -59,3 +59,31 @@ test("retries a failed key with growing delays and forgets them after success", 
   await queue.close();
   assert.equal(clock.pending(), 0);
 });
+
+test("with a rest, what happens to a key shortly after its work is one more piece of work", async () => {
+  const clock = createFakeClock();
+  const worked: string[] = [];
+  const queue = createWorkQueue({
+    clock,
+    restMs: 50,
+    work: async (key) => void worked.push(key),
+    onError: () => undefined,
+  });
+  queue.add("a");
+  await settle();
+  assert.deepEqual(worked, ["a"], "at once after a quiet time");
+  queue.add("a");
+  await clock.advance(20);
+  queue.add("a");
+  queue.add("b");
+  await settle();
+  assert.deepEqual(worked, ["a", "b"], "another key does not wait");
+  await clock.advance(30);
+  await settle();
+  assert.deepEqual(worked, ["a", "b", "a"]);
+  await clock.advance(1000);
+  queue.add("a");
+  await settle();
+  assert.deepEqual(worked, ["a", "b", "a", "a"], "rested");
+  await queue.close();
+});

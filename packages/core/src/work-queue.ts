@@ -14,6 +14,8 @@ export interface WorkQueueOptions {
   readonly concurrency?: number;
   readonly backoff?: BackoffPolicy;
   readonly random?: () => number;
+  /** A key is worked on at once after a quiet time, but not again before this long after its last end: what happens meanwhile is one piece of work. */
+  readonly restMs?: number;
 }
 
 export interface WorkQueue {
@@ -33,14 +35,34 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const dirty = new Set<string>();
   const failures = new Map<string, number>();
   const timers = new Map<string, { readonly timer: Timer; readonly dueMs: number }>();
+  const endedMs = new Map<string, number>();
+  const restMs = options.restMs ?? 0;
   const abort = new AbortController();
   let onIdle: (() => void) | undefined;
 
   const add = (key: string) => {
     if (abort.signal.aborted) return;
     if (running.has(key)) dirty.add(key);
-    else waiting.add(key);
+    else enqueue(key);
     pump();
+  };
+
+  const enqueue = (key: string) => {
+    const restLeftMs = (endedMs.get(key) ?? Number.NEGATIVE_INFINITY) + restMs - options.clock.monotonic();
+    if (restLeftMs > 0) addAfter(key, restLeftMs);
+    else waiting.add(key);
+  };
+
+  const onEnded = (key: string) => {
+    if (restMs === 0) return;
+    const now = options.clock.monotonic();
+    // In the order of their ends: the rested ones are at the front.
+    for (const [other, ended] of endedMs) {
+      if (ended + restMs > now) break;
+      endedMs.delete(other);
+    }
+    endedMs.delete(key);
+    endedMs.set(key, now);
   };
 
   /** An earlier appointment wins over a later one: a retry must not be pushed back by a slow resync. */
@@ -72,7 +94,8 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
       }
     } finally {
       running.delete(key);
-      if (dirty.delete(key) && !abort.signal.aborted) waiting.add(key);
+      onEnded(key);
+      if (dirty.delete(key) && !abort.signal.aborted) enqueue(key);
       pump();
     }
   };

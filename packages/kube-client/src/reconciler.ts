@@ -18,6 +18,8 @@ export interface ReconcilerOptions {
   readonly random?: () => number;
   readonly concurrency?: number;
   readonly backoff?: BackoffPolicy;
+  /** See WorkQueueOptions: for a status that sums up many objects. */
+  readonly restMs?: number;
 }
 
 export interface Reconciler {
@@ -45,6 +47,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     },
     backoff: options.backoff ?? BACKOFF,
     ...(options.random === undefined ? {} : { random: options.random }),
+    ...(options.restMs === undefined ? {} : { restMs: options.restMs }),
     ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
   });
   return {

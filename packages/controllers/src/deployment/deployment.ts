@@ -200,6 +200,7 @@ function start(context: ControllerContext) {
     random: context.random,
     reconcile,
     concurrency: 4,
+    restMs: 50,
   });
   reconciler.watch(deployments, (deployment) => [objectKey(deployment)]);
   reconciler.watch(replicaSets, (replicaSet) => {

@@ -173,13 +173,25 @@ function watchSources(context: ControllerContext) {
   };
 }
 
+/** A pod changes several times while it starts; its Service need not be written for each. */
+const REST_MS = 50;
+
 function newReconciler(
   context: ControllerContext,
   name: string,
   reconcile: (key: string) => Promise<{ readonly requeueAfterMs?: number } | undefined>,
 ) {
   const { clock, log, random } = context;
-  return createReconciler({ name, clock, log, random, reconcile, concurrency: 4, backoff: { baseMs: 5, maxMs: 1000 } });
+  return createReconciler({
+    name,
+    clock,
+    log,
+    random,
+    reconcile,
+    concurrency: 4,
+    restMs: REST_MS,
+    backoff: { baseMs: 5, maxMs: 1000 },
+  });
 }
 
 /**

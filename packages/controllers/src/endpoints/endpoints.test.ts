@@ -130,11 +130,13 @@ test("readiness reaches the slice and the Endpoints at once, in one slice that k
   );
   const { status: _status, ...unborn } = pod("a");
   const made = await client.create<Pod>(KINDS.pod, unborn);
+  await harness.run(100);
   await setReady(harness, made, true);
   await harness.run(0);
   const [ip] = readyIps(harness);
   assert.ok(ip?.startsWith("10.244."));
   const [before] = harness.names(KINDS.endpointSlice);
+  await harness.run(100);
   await setReady(harness, harness.pods()[0] ?? made, false);
   await harness.run(0);
   assert.deepEqual(readyIps(harness), []);
