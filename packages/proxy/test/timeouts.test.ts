@@ -136,6 +136,25 @@ test("a response that stops in the middle is cut by the idle timeout", async (t)
   await eventually("log", () => assert.deepEqual(h.logs, ["200 SI stream_idle_timeout 1 /\n"]));
 });
 
+test("a response that goes on for longer than the idle timeout is not cut", async (t) => {
+  const letters = [..."abcdefgh"];
+  const upstream = await startUpstream(t, (_received, socket) => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${letters.length}\r\n\r\n`);
+    const write = () => {
+      const next = letters.shift();
+      if (next === undefined) return;
+      socket.write(next);
+      setTimeout(write, 100);
+    };
+    write();
+  });
+  const h = await startProxy(t, {
+    clusters: [staticCluster("a", [upstream.port])],
+    listeners: [httpListener([{ match: { prefix: "/" }, route: { cluster: "a" } }], { stream_idle_timeout: "0.4s" })],
+  });
+  assert.match(await exchange(h.port(), GET, (r) => r.endsWith("h")), /\r\n\r\nabcdefgh$/);
+});
+
 test("an idle client connection is closed", async (t) => {
   const upstream = await startUpstream(t, replying(OK));
   const h = await startProxy(t, {

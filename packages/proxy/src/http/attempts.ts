@@ -229,7 +229,10 @@ export class Attempts implements AttemptOwner {
   }
 
   onAttemptPause(attempt: UpstreamRequest): void {
-    if (attempt === this.#current && !this.#down.flush()) this.#connection?.pause();
+    if (attempt !== this.#current) return;
+    // A response that goes on keeps its stream from being idle, however long the client says nothing.
+    this.#stream.lastActivity = attempt.lastRead;
+    if (!this.#down.flush()) this.#connection?.pause();
   }
 
   onPerTryTimeout(attempt: UpstreamRequest): void {
