@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { test } from "node:test";
-import { HOST } from "@argyle/cluster";
+import { findAnyPort, HOST } from "@argyle/cluster";
 import { MeshError } from "@argyle/core";
 import { checkPorts, choosePort } from "./port-choice.ts";
 
@@ -54,4 +54,14 @@ test("the port of the earlier run comes before the default", async (t) => {
   const port = await busyPort(t);
   const wish = { flag: "api-port", given: undefined, previous: port, fallback: 1 };
   assert.notEqual(await choosePort(wish, new Set(), () => undefined), 1);
+});
+
+test("0 is any free port, also where a row of them is busy", async () => {
+  const taken = new Set(Array.from({ length: 11_900 }, (_, i) => 20_000 + i));
+  const chosen = await choosePort({ flag: "api-port", given: 0, previous: undefined, fallback: 6443 }, new Set(), () =>
+    assert.fail("nothing to tell"),
+  );
+  assert.ok(chosen >= 20_000 && chosen < 32_000);
+  const other = await findAnyPort(taken, () => 0.999);
+  assert.ok(other >= 31_900, `${other}`);
 });

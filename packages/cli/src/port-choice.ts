@@ -2,7 +2,7 @@
  * Which host port a listener gets. A port that was asked for by flag is that port or an error; the default, or the one of the earlier run, is a
  * wish: when it is busy the next free one is taken and said aloud. 0 is any free port.
  */
-import { findFreePort, HOST } from "@argyle/cluster";
+import { findAnyPort, findFreePort, HOST } from "@argyle/cluster";
 import { MeshError, type Problem } from "@argyle/core";
 
 export interface PortWish {
@@ -29,7 +29,7 @@ export async function choosePort(
   taken: ReadonlySet<number>,
   note: (text: string) => void,
 ): Promise<number> {
-  if (given === 0) return findFreePort(20_000 + Math.floor(Math.random() * 20_000), taken);
+  if (given === 0) return findAnyPort(taken, Math.random);
   const wished = given ?? previous ?? fallback;
   const port = await findFreePort(wished, taken);
   if (port === wished) return port;

@@ -1,1 +1,1 @@
-export { findFreePort, HOST, HOST_PORTS, POD_PORTS } from "./ports.ts";
+export { findAnyPort, findFreePort, HOST, HOST_PORTS, POD_PORTS } from "./ports.ts";

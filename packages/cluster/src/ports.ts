@@ -39,6 +39,15 @@ export async function findFreePort(wished: number, taken: ReadonlySet<number> = 
   });
 }
 
+/** Any free port, from anywhere below the range that outgoing connections take: busy ports come in rows, so each try is made elsewhere. */
+export async function findAnyPort(taken: ReadonlySet<number>, random: () => number): Promise<number> {
+  for (let i = 0; i < TRIES; i++) {
+    const port = 20_000 + Math.floor(random() * 12_000);
+    if (!taken.has(port) && (await isFree(port))) return port;
+  }
+  return findFreePort(20_000, taken);
+}
+
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();
