@@ -273,11 +273,12 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
     onProxyState: proxy.onState,
     adoptProxy: proxy.adopt,
     async killAll(records) {
+      // First, so that nobody is led to programs that are gone.
+      context.proxies.kill(podIP);
       for (const { name, phase } of records) {
         onEndedQuietly(name);
         if (phase.kind !== "running" && phase.kind !== "starting") continue;
-        if (isProxyName(name)) context.proxies.stop(podIP);
-        else await context.processes.signal(refOf(name), "SIGKILL");
+        if (!isProxyName(name)) await context.processes.signal(refOf(name), "SIGKILL");
       }
     },
     onPodUpdated() {

@@ -1,9 +1,10 @@
 /**
- * Containers that a proxy worker hosts (ARCHITECTURE.md, "Proxy workers"): writing `<podIP>.json` starts one, deleting it drains and stops it, and
- * `<podIP>.state` says what the worker made of it. Another pid in the state is a restart. The directories are the whole truth; they are watched, and
+ * Containers that a proxy worker hosts (ARCHITECTURE.md, "Proxy workers"): writing `<podIP>.json` starts one, deleting it drains and stops it, renaming it
+ * to `<podIP>.killed` stops it at once, and `<podIP>.state` says what the worker made of it. Another pid in the state is a restart. The directories are the whole truth; they are watched, and
  * read again every second in case a watch event was lost.
  */
 import {
+  existsSync,
   type FSWatcher,
   mkdirSync,
   readdirSync,
@@ -38,6 +39,8 @@ export interface ProxyRunner {
   start(spec: ProxySpec): void;
   /** Drains and stops it; the state's end is told when the worker has removed its file. */
   stop(podIP: string): void;
+  /** Stops it without draining: its pod is gone already. */
+  kill(podIP: string): void;
   /** Forgets a state that no worker will remove any more. */
   discard(podIP: string): void;
   state(podIP: string): ProxyState | undefined;
@@ -114,6 +117,12 @@ export function createProxyRunner(
     },
     stop(podIP) {
       for (const worker of WORKERS) rmSync(join(dirOf(worker), `${podIP}.json`), { force: true });
+    },
+    kill(podIP) {
+      for (const worker of WORKERS) {
+        const path = join(dirOf(worker), podIP);
+        if (existsSync(`${path}.json`)) renameSync(`${path}.json`, `${path}.killed`);
+      }
     },
     discard(podIP) {
       for (const worker of WORKERS) rmSync(join(dirOf(worker), `${podIP}.state`), { force: true });

@@ -58,6 +58,36 @@ test("hosts what the directory says and drains what goes", async (t) => {
   await closing;
 });
 
+test("a proxy whose pod was killed is closed at once, without draining", async (t) => {
+  const directory = tempDir(t);
+  const events: string[] = [];
+  const text = JSON.stringify({ podIP: "10.244.0.1", podUid: "u", containerName: "istio-proxy" });
+  writeFileSync(join(directory, "10.244.0.1.json"), text);
+  writeFileSync(join(directory, "10.244.0.9.killed"), text);
+  const worker = startWorker({
+    directory,
+    heldDir: join(directory, "held"),
+    clock: systemClock,
+    log: silentLogger,
+    pid: 7,
+    drainMs: 60_000,
+    async start(of) {
+      const sidecar: Partial<Sidecar> = {
+        spec: of,
+        drain: async () => void events.push("drain"),
+        close: () => void events.push("close"),
+        ended: new Promise<void>(() => undefined),
+      };
+      return sidecar as Sidecar;
+    },
+  });
+  t.after(() => worker.close());
+  await eventually("hosted", () => assert.ok(worker.hosted.has("10.244.0.1")));
+  renameSync(join(directory, "10.244.0.1.json"), join(directory, "10.244.0.1.killed"));
+  await eventually("gone", () => assert.deepEqual(readdirSync(directory), []));
+  assert.deepEqual(events, ["close"]);
+});
+
 test("a proxy that was told to quit is gone alone, and hosted again when its file is written again", async (t) => {
   const directory = tempDir(t);
   const quits: (() => void)[] = [];

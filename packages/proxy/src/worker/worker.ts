@@ -1,8 +1,19 @@
 /**
- * Hosts what a directory says: one sidecar per `<podIP>.json`, stopped with draining when the file goes, reported in `<podIP>.state`. The directory is
+ * Hosts what a directory says: one sidecar per `<podIP>.json`, stopped with draining when the file goes (without, when it was renamed to `<podIP>.killed`),
+ * reported in `<podIP>.state`. The directory is
  * the whole truth: it is watched, and read again every second in case an event was lost, so a restarted worker hosts again what it finds.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, watch, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  watch,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { type Clock, describeError, errnoOf, type Logger, rfc3339, type Timer } from "@argyle/core";
 import type { Sidecar, SidecarSpec } from "./sidecar.ts";
@@ -79,9 +90,14 @@ export function startWorker(deps: WorkerDeps): Worker {
   const stop = async (podIp: string, entry: Entry) => {
     entry.isStopping = true;
     hosted.delete(podIp);
+    const killed = join(directory, `${podIp}.killed`);
+    const isKilled = existsSync(killed);
+    rmSync(killed, { force: true });
     if (entry.sidecar !== undefined) {
-      writeState(podIp, "draining");
-      await entry.sidecar.drain(deps.drainMs);
+      if (!isKilled) {
+        writeState(podIp, "draining");
+        await entry.sidecar.drain(deps.drainMs);
+      }
       entry.sidecar.close();
       rmSync(join(deps.heldDir, entry.sidecar.spec.podUid), { recursive: true, force: true });
     }
@@ -120,11 +136,10 @@ export function startWorker(deps: WorkerDeps): Worker {
         if (entries.get(podIp) === entry) entries.delete(podIp);
       });
     }
-    // States of pods that went while no worker ran.
+    // Of pods that went while no worker ran.
     for (const name of listNames(directory)) {
-      const podIp = name.slice(0, -".state".length);
-      if (name.endsWith(".state") && entries.get(podIp)?.isEnded !== false)
-        rmSync(join(directory, name), { force: true });
+      const podIp = name.replace(/\.(state|killed)$/, "");
+      if (podIp !== name && entries.get(podIp)?.isEnded !== false) rmSync(join(directory, name), { force: true });
     }
   };
   const rescan = () => {
