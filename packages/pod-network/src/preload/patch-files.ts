@@ -3,7 +3,7 @@
  * Only what Node opens itself: a native addon or a child that is no Node program does not see it (the kubelet says so in an Event).
  */
 import fs from "node:fs";
-import { dirname, sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PreloadConfig } from "./config.ts";
 
@@ -33,13 +33,21 @@ export function patchFiles(config: PreloadConfig): void {
   wrap(fs.promises, "watch", 1, map);
 }
 
-/** Where Argyle itself keeps the pod. All of it may be below a mountPath such as /tmp, and is on the host nevertheless. */
+/** Where Argyle keeps the pod, and the program with its modules. All of it may be below a mountPath such as /tmp, and is on the host nevertheless. */
 function ownDirectories({ runDir, volumeMounts }: PreloadConfig): readonly string[] {
   const told = Object.entries(process.env).flatMap(([name, value = ""]) =>
     name.startsWith("ARGYLE_") && value.startsWith(sep) ? [value] : [],
   );
-  const program = process.argv[1] === undefined ? [] : [dirname(process.argv[1])];
+  const program = process.argv[1] === undefined ? [] : [packageRoot(dirname(process.argv[1]))];
   return [runDir, ...told, ...program, ...volumeMounts.map(({ hostPath }) => hostPath)];
+}
+
+/** The nearest directory with a package.json: Node looks for modules and their scope there. Else the directory itself. */
+export function packageRoot(directory: string): string {
+  for (let at = directory; ; at = dirname(at)) {
+    if (fs.existsSync(join(at, "package.json"))) return at;
+    if (at === dirname(at)) return directory;
+  }
 }
 
 export function mapPath(path: unknown, mounts: PreloadConfig["volumeMounts"], own: readonly string[] = []): unknown {
@@ -55,7 +63,9 @@ export function mapPath(path: unknown, mounts: PreloadConfig["volumeMounts"], ow
   for (const { mountPath, hostPath } of mounts) {
     const root = mountPath.endsWith(sep) ? mountPath.slice(0, -1) : mountPath;
     if (text === root) return hostPath;
-    if (text.startsWith(root + sep)) return hostPath + text.slice(root.length);
+    if (!text.startsWith(root + sep)) continue;
+    // On the way to one of ours: realpath asks for each directory of a path.
+    return own.some((dir) => dir.startsWith(text + sep)) ? path : hostPath + text.slice(root.length);
   }
   return path;
 }
