@@ -5,34 +5,40 @@
  * https://www.envoyproxy.io/docs/envoy/v1.36.0/intro/arch_overview/upstream/circuit_breaking
  */
 import type { Thresholds } from "../config/cluster-config.ts";
-import { type ResetReason, resetText } from "../local-reply.ts";
 import type { UpstreamTls } from "../tls/upstream-tls.ts";
 import { type ConnectionOwner, UpstreamConnection } from "./connection.ts";
-import { DialFailure } from "./dialer.ts";
 import type { Host } from "./host.ts";
+import { PoolQueue } from "./pool-queue.ts";
 import type { ClusterUsage, PoolClient, RequestPool } from "./request-pool.ts";
 
 export class HttpPool implements RequestPool, ConnectionOwner {
   readonly key: string;
-  readonly #host: Host;
   readonly #cluster: ClusterUsage;
-  readonly #tls: UpstreamTls | undefined;
-  readonly #protocols: readonly string[] | undefined;
+  readonly #queue: PoolQueue;
   readonly #idle: UpstreamConnection[] = [];
   readonly #open = new Set<UpstreamConnection>();
-  readonly #waiting: PoolClient[] = [];
-  #connecting = 0;
   #isDraining = false;
 
   /** `alpn`: comma-separated; undefined: the transport socket's own. */
   constructor(host: Host, cluster: ClusterUsage, tls: UpstreamTls | undefined, key: string, alpn?: string) {
     this.key = key;
-    this.#host = host;
     this.#cluster = cluster;
-    this.#tls = tls;
     // What is spoken is offered where the transport socket says nothing, and what would not be spoken is not.
     const own = tls === undefined || tls.alpn.length === 0 ? ["http/1.1"] : tls.alpn;
-    this.#protocols = (alpn?.split(",") ?? own).filter((name) => name !== "h2");
+    const protocols = (alpn?.split(",") ?? own).filter((name) => name !== "h2");
+    const { stats, clock } = cluster;
+    this.#queue = new PoolQueue({
+      host,
+      cluster,
+      tls,
+      protocols,
+      opened: stats.cxHttp1Total,
+      onConnected: ({ transport, localAddress, peerPrincipal }) => {
+        const connection = new UpstreamConnection(transport, localAddress, peerPrincipal, this, stats, clock);
+        this.#open.add(connection);
+        this.onConnectionFree(connection);
+      },
+    });
   }
 
   /** Calls back at once when a connection is free, else when one is. */
@@ -43,32 +49,18 @@ export class HttpPool implements RequestPool, ConnectionOwner {
       client.onPoolReady(free);
       return;
     }
-    const { stats } = this.#cluster;
-    if (this.#cluster.pending >= limits.maxPendingRequests) {
-      stats.rqPendingOverflow.add(1);
-      client.onPoolFailure({ kind: "overflow" });
-      return;
-    }
-    this.#cluster.pending += 1;
-    stats.rqPendingTotal.add(1);
-    stats.rqPendingActive.add(1);
-    this.#waiting.push(client);
-    if (this.#waiting.length <= this.#connecting) return;
-    if (this.#cluster.connections < limits.maxConnections || this.#open.size + this.#connecting === 0) this.#connect();
-    else stats.cxOverflow.add(1);
+    const queue = this.#queue;
+    if (queue.join(client, limits) && queue.waiting > queue.connecting) queue.connect(limits, this.#open.size);
   }
 
   /** No connection, and nobody waits for one. */
   get isEmpty(): boolean {
-    return this.#open.size + this.#connecting + this.#waiting.length === 0;
+    return this.#open.size + this.#queue.connecting + this.#queue.waiting === 0;
   }
 
   /** The client gave up waiting. */
   cancel(client: PoolClient): void {
-    const index = this.#waiting.indexOf(client);
-    if (index === -1) return;
-    this.#waiting.splice(index, 1);
-    this.#leavePending();
+    this.#queue.leave(client);
   }
 
   /** Closes idle connections now and the others when they become free. */
@@ -84,9 +76,8 @@ export class HttpPool implements RequestPool, ConnectionOwner {
       connection.close(false);
       return;
     }
-    const next = this.#waiting.shift();
+    const next = this.#queue.next();
     if (next !== undefined) {
-      this.#leavePending();
       next.onPoolReady(connection);
       return;
     }
@@ -104,68 +95,11 @@ export class HttpPool implements RequestPool, ConnectionOwner {
     const index = this.#idle.lastIndexOf(connection);
     if (index !== -1) this.#idle.splice(index, 1);
     this.#cluster.wheel.cancel(connection.idleTimer);
-    this.#cluster.connections -= 1;
-    this.#host.cxActive -= 1;
-    const { stats } = this.#cluster;
-    stats.cxActive.add(-1);
-    (wasRemote ? stats.cxDestroyRemote : stats.cxDestroyLocal).add(1);
-    if (this.#waiting.length > this.#connecting) this.#connect();
+    this.#queue.countClosed(wasRemote);
+    if (this.#queue.waiting > this.#queue.connecting) this.#queue.reconnect();
   }
 
   onIdle(connection: UpstreamConnection): void {
     if (!connection.isBusy) connection.close(false);
-  }
-
-  #leavePending(): void {
-    this.#cluster.pending -= 1;
-    this.#cluster.stats.rqPendingActive.add(-1);
-  }
-
-  #connect(): void {
-    const { config, stats, dialer, clock } = this.#cluster;
-    this.#connecting += 1;
-    this.#cluster.connections += 1;
-    stats.cxTotal.add(1);
-    stats.cxHttp1Total.add(1);
-    stats.cxActive.add(1);
-    this.#host.cxTotal += 1;
-    this.#host.cxActive += 1;
-    const request = {
-      address: this.#host.address,
-      authority: this.#host.authority,
-      timeoutMs: config.connectTimeoutMs,
-      tls: this.#tls,
-      alpn: this.#protocols,
-    };
-    dialer.dial(request).then(
-      ({ transport, localAddress, peerPrincipal }) => {
-        this.#connecting -= 1;
-        const connection = new UpstreamConnection(transport, localAddress, peerPrincipal, this, stats, clock);
-        this.#open.add(connection);
-        this.onConnectionFree(connection);
-      },
-      (error: unknown) => this.#onConnectFailure(error),
-    );
-  }
-
-  #onConnectFailure(error: unknown): void {
-    const { stats } = this.#cluster;
-    this.#connecting -= 1;
-    this.#cluster.connections -= 1;
-    this.#host.cxActive -= 1;
-    this.#host.cxConnectFail += 1;
-    stats.cxActive.add(-1);
-    stats.cxConnectFail.add(1);
-    const reason: ResetReason =
-      error instanceof DialFailure
-        ? error.reason
-        : { kind: "connect-failure", detail: resetText({ kind: "local-reset" }).reason };
-    if (reason.kind === "connect-timeout") stats.cxConnectTimeout.add(1);
-    // Envoy fails every request that waits for this host, not just the first.
-    for (const client of this.#waiting.splice(0)) {
-      this.#leavePending();
-      stats.rqPendingFailureEject.add(1);
-      client.onPoolFailure(reason);
-    }
   }
 }
