@@ -1,12 +1,12 @@
 // npm run bench -- NAME [--quick] [--json] [--only TEXT]: runs test/bench/NAME.ts and prints its figures.
 // npm run soak -- NAME …: the same for test/soak/NAME.ts, long runs that fail (exit code 1) when what must hold did not.
 // With --json one line a figure: {bench, figure, value, unit, peer, ratio}. Exit code 0 when it ran, whatever the figures; 2 on a wrong name.
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { build } from "esbuild";
-import { buildAll, workspaceAliases } from "./build.mjs";
+import { fileURLToPath } from "node:url";
+import { buildAll } from "./build.mjs";
+import { withBundle } from "./with-bundle.mjs";
 
 const root = resolve(fileURLToPath(import.meta.url), "../..");
 const args = process.argv.slice(2);
@@ -24,24 +24,8 @@ if (names.length === 0 || names.some((name) => !existsSync(join(folder, `${name}
 }
 const isJson = args.includes("--json");
 await buildAll();
-const out = join(root, "dist/bench", String(process.pid));
-mkdirSync(out, { recursive: true });
-try {
-  for (const name of names) {
-    const file = join(out, `${name}.mjs`);
-    await build({
-      entryPoints: [join(folder, `${name}.ts`)],
-      outfile: file,
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      target: "node20",
-      packages: "external",
-      alias: workspaceAliases(),
-      logLevel: "error",
-      banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
-    });
-    const { bench } = await import(pathToFileURL(file).href);
+for (const name of names) {
+  await withBundle(`test/${kind}/${name}.ts`, async ({ bench }) => {
     if (!isJson)
       console.log(
         `# ${name} on ${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`,
@@ -59,8 +43,6 @@ try {
         console.log(`${row.figure.padEnd(52)} ${String(row.value).padStart(10)} ${row.unit}${against}`);
       }
     }
-  }
-} finally {
-  rmSync(out, { recursive: true, force: true });
+  });
 }
 process.exit(0);

@@ -1,14 +1,11 @@
 // npm run conformance -- DIR [--only SET] [--json]: replays peer data (each sub-folder of DIR is a set) against our packages.
 // With --json one line a case: {set, id, result: "pass"|"fail"|"n/a", why}; else the failing cases, a summary line a set and a total.
 // Exit code 0 when nothing failed, 1 when a case failed, 2 on usage.
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
-import { join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
-import { buildAll, workspaceAliases } from "./build.mjs";
-
-const root = resolve(fileURLToPath(import.meta.url), "../..");
+import { buildAll } from "./build.mjs";
+import { withBundle } from "./with-bundle.mjs";
 
 function usage(problem) {
   console.error(`${problem}\nusage: npm run conformance -- DIR [--only SET]… [--json]`);
@@ -38,29 +35,7 @@ function readArguments() {
 
 const { dir, sets, isJson } = readArguments();
 await buildAll();
-const out = join(root, "dist/conformance", String(process.pid));
-mkdirSync(out, { recursive: true });
-let failed = false;
-try {
-  await build({
-    entryPoints: [join(root, "test/conformance/replay.ts")],
-    outfile: join(out, "replay.mjs"),
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    packages: "external",
-    alias: workspaceAliases(),
-    sourcemap: "linked",
-    logLevel: "error",
-    define: { __ARGYLE_ROOT__: JSON.stringify(root) },
-    banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
-  });
-  const { replayFolder } = await import(pathToFileURL(join(out, "replay.mjs")).href);
-  failed = await report(replayFolder(dir, sets));
-} finally {
-  rmSync(out, { recursive: true, force: true });
-}
+const failed = await withBundle("test/conformance/replay.ts", ({ replayFolder }) => report(replayFolder(dir, sets)));
 // Written lines may still be in the pipe: the code is set and the process left to end.
 process.exitCode = failed ? 1 : 0;
 
