@@ -8,7 +8,7 @@
  * Invariant: a pod that has an in.sock is never reached around it, not even while nobody listens on it.
  */
 import { access } from "node:fs/promises";
-import { connect, isIP, type NetConnectOpts, type OnReadOpts, type Socket } from "node:net";
+import { connect, isIP, type NetConnectOpts, type Socket } from "node:net";
 import { backoffDelay, type Clock, errnoOf, MeshError, sleep } from "@argyle/core";
 import type { Resolution } from "./cluster-dns.ts";
 import { isLoopbackAddress } from "./ip-address.ts";
@@ -24,8 +24,6 @@ export interface DialOptions {
   readonly namespace?: string;
   /** Includes retries of a full backlog (EAGAIN). */
   readonly timeoutMs: number;
-  /** Node's static read buffer; see net.connect. */
-  readonly onread?: OnReadOpts;
   /**
    * "app": always `<port>.sock`, never in.sock (a sidecar's own program, a kubelet probe of the program). "out": by the out.sock of `from`, as
    * the preload does; the host must be an address, 0.0.0.0 when only the authority is known. Default "auto".
@@ -181,7 +179,7 @@ async function connectUnix(
 ): Promise<Socket> {
   for (let attempt = 0; ; attempt += 1) {
     try {
-      const socket = await connectOnce({ path, ...socketOptions(options) }, signal);
+      const socket = await connectOnce({ path, allowHalfOpen: options.allowHalfOpen ?? true }, signal);
       if (ends !== undefined) sendHeader(socket, options, deps, ends);
       return socket;
     } catch (error) {
@@ -200,12 +198,7 @@ function sendHeader(socket: Socket, options: DialOptions, deps: DialDeps, ends: 
 }
 
 function connectTcp(host: string, options: DialOptions, signal: AbortSignal): Promise<Socket> {
-  return connectOnce({ host, port: options.port, noDelay: true, ...socketOptions(options) }, signal);
-}
-
-function socketOptions(options: DialOptions): { allowHalfOpen: boolean; onread?: OnReadOpts } {
-  const allowHalfOpen = options.allowHalfOpen ?? true;
-  return options.onread === undefined ? { allowHalfOpen } : { allowHalfOpen, onread: options.onread };
+  return connectOnce({ host, port: options.port, noDelay: true, allowHalfOpen: options.allowHalfOpen ?? true }, signal);
 }
 
 function connectOnce(options: NetConnectOpts, signal: AbortSignal): Promise<Socket> {

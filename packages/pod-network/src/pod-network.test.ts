@@ -230,25 +230,6 @@ test("an aborted dial rejects with the reason", async (t) => {
   );
 });
 
-test("dialed bytes can be read through an onread buffer", async (t) => {
-  const f = fixture(t);
-  await f.serve(f.network.socketPath(POD, 80), (socket) => socket.end("through the buffer"));
-  const buffer = Buffer.alloc(64);
-  let read = "";
-  const onread = {
-    buffer,
-    callback: (size: number) => {
-      read += buffer.toString("latin1", 0, size);
-      return true;
-    },
-  };
-  const socket = await f.network.dial({ host: POD, port: 80, timeoutMs: 1000, onread });
-  socket.resume();
-  await once(socket, "end");
-  assert.equal(read, "through the buffer");
-  socket.destroy();
-});
-
 test("listening removes a stale socket file, but never one that is served", async (t) => {
   const f = fixture(t);
   const path = join(f.runDir, "x", "in.sock");

@@ -16,7 +16,7 @@ import type { HttpContext } from "./http/http-context.ts";
 import { StreamState } from "./http/stream-state.ts";
 import { createHttpContext, createLogWriter, createTcpContext } from "./http-context-factory.ts";
 import { type Inspection, inspect } from "./io/inspect.ts";
-import { createAcceptedTransport, Transport } from "./io/transport.ts";
+import { Transport } from "./io/transport.ts";
 import { rbacDeniedDetails } from "./local-reply.ts";
 import { refusingPolicy } from "./network-access.ts";
 import type { ProxyDeps } from "./proxy-deps.ts";
@@ -167,7 +167,7 @@ export function createActiveListener(
       return;
     }
     if (chain.transport.kind === "raw") {
-      serve(chain, createAcceptedTransport(socket), seen.bytes, facts(connection, seen.serverName, undefined));
+      serve(chain, new Transport(socket), seen.bytes, facts(connection, seen.serverName, undefined));
       return;
     }
     if (seen.bytes.length > 0) socket.unshift(seen.bytes);
@@ -177,7 +177,7 @@ export function createActiveListener(
         stats.sslHandshake.add(1);
         const { peer, localPrincipal, alpn, version, cipher } = secured;
         const known = facts(connection, seen.serverName, { peer, localPrincipal, alpn, version, cipher });
-        serve(chain, new Transport(secured.socket, "data"), undefined, known);
+        serve(chain, new Transport(secured.socket), undefined, known);
       },
       (error: unknown) => {
         stats.sslFailure.add(1);

@@ -328,7 +328,7 @@ export class TcpSession implements TimerOwner {
   /** Both sides have ended: close when the last bytes are written. */
   #finishSoon(): void {
     const { socket } = this.#down;
-    if (socket.writableLength === 0 || socket.destroyed) this.close();
+    if (!this.#down.hasUnsentBytes || socket.destroyed) this.close();
     else socket.once("finish", () => this.close());
   }
 }

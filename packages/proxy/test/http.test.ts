@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { eventually, settle } from "@argyle/testkit";
-import { setAcceptMode } from "../src/io/transport.ts";
+import { switchDirectStreams } from "../src/io/direct-stream.ts";
 import { bodyOf, exchange, httpListener, replying, startProxy, startUpstream, staticCluster } from "./harness.ts";
 
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
@@ -13,10 +13,10 @@ const route = (cluster: string, extra: object = {}, match: object = { prefix: "/
 const get = (path = "/", headers = "") => `GET ${path} HTTP/1.1\r\nHost: shop\r\n${headers}\r\n`;
 const ends = (text: string) => (received: string) => received.endsWith(text);
 
-for (const mode of ["onread", "data"] as const) {
+for (const mode of ["direct", "data"] as const) {
   test(`proxies a request and keeps both connections alive (${mode})`, async (t) => {
-    setAcceptMode(mode === "onread" ? undefined : "data");
-    t.after(() => setAcceptMode(undefined));
+    switchDirectStreams(mode === "direct");
+    t.after(() => switchDirectStreams(true));
     const upstream = await startUpstream(t, replying(OK));
     const h = await startProxy(t, {
       clusters: [staticCluster("a", [upstream.port])],

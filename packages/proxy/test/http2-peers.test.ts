@@ -19,12 +19,14 @@ function skipUnlessInstalled(program: string): string | false {
   return folders.some((folder) => existsSync(join(folder, program))) ? false : `${program} is not installed`;
 }
 async function start(t: TestContext, hcm: object = {}): Promise<Harness> {
-  const upstream = await startHttp2Upstream(t, (stream, headers) => {
+  const answer: Parameters<typeof startHttp2Upstream>[1] = (stream, headers) => {
     const size = Number(/^\/big\/(\d+)$/.exec(String(headers[":path"]))?.[1] ?? 5);
     stream.resume();
     stream.respond({ ":status": 200, "content-type": "text/plain" });
     stream.end(Buffer.alloc(size, "x"));
-  });
+  };
+  // Node refuses streams (ENHANCE_YOUR_CALM) while what a session has to send exceeds this; 128 answers of 100 kB exceed its default of 10 MB.
+  const upstream = await startHttp2Upstream(t, answer, { maxSessionMemory: 100 });
   return await startProxy(t, {
     clusters: [staticCluster("a", [upstream.port], http2Options())],
     listeners: [httpListener([{ match: { prefix: "/" }, route: { cluster: "a" } }], hcm)],

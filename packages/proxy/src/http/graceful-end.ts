@@ -11,13 +11,13 @@ export function endGracefully(transport: Transport, wheel: TimerWheel, isReadEnd
     onDrain: () => undefined,
     onReadEnd: () => {
       wheel.cancel(cut);
-      if (transport.socket.writableLength === 0) transport.destroy();
-      else transport.socket.destroySoon();
+      if (transport.hasUnsentBytes) transport.endAndClose();
+      else transport.destroy();
     },
     onClosed: () => wheel.cancel(cut),
   };
   transport.end();
   transport.resume();
-  if (isReadEnded) transport.socket.destroySoon();
+  if (isReadEnded) transport.endAndClose();
   else wheel.arm(cut, LINGER_MS);
 }

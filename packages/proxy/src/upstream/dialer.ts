@@ -2,11 +2,11 @@
  * Opens upstream connections: through the pod network for sidecars and gateways, plain TCP or unix sockets for a proxy that runs alone.
  * A failure is told in Envoy's words (`delayed connect error: Connection refused`). The TLS handshake is part of connecting.
  */
-import { connect, type OnReadOpts, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { MeshError } from "@argyle/core";
 import { dialErrno, type PodNetwork } from "@argyle/pod-network";
 import type { Address } from "../config/address.ts";
-import { createDialReader, Transport } from "../io/transport.ts";
+import { Transport } from "../io/transport.ts";
 import type { ResetReason } from "../local-reply.ts";
 import type { UpstreamTls } from "../tls/upstream-tls.ts";
 
@@ -41,13 +41,13 @@ export class DialFailure extends Error {
   }
 }
 
-type OpenSocket = (request: DialRequest, onread: OnReadOpts | undefined) => Promise<Socket>;
+type OpenSocket = (request: DialRequest) => Promise<Socket>;
 
 export function createPodDialer(network: PodNetwork, podIp: string): Dialer {
   let port = 32_768;
-  return createDialer(podIp, (request, onread) => {
+  return createDialer(podIp, (request) => {
     port = port >= 60_999 ? 32_768 : port + 1;
-    if (request.address.kind !== "ip") return openSocket(request, onread);
+    if (request.address.kind !== "ip") return openSocket(request);
     return network.dial({
       host: request.authority ?? request.address.ip,
       port: request.address.port,
@@ -55,7 +55,6 @@ export function createPodDialer(network: PodNetwork, podIp: string): Dialer {
       timeoutMs: request.timeoutMs,
       allowHalfOpen: true,
       ...(request.authority === undefined ? {} : { authority: request.authority }),
-      ...(onread === undefined ? {} : { onread }),
     });
   });
 }
@@ -70,18 +69,15 @@ function createDialer(localIp: string, open: OpenSocket): Dialer {
     async dial(request) {
       const started = performance.now();
       localPort = localPort >= 60_999 ? 32_768 : localPort + 1;
-      const reader = request.tls === undefined ? createDialReader() : undefined;
       let socket: Socket;
       try {
-        socket = await open(request, reader?.onread);
+        socket = await open(request);
       } catch (error) {
         throw new DialFailure(connectFailure(error), error);
       }
       const localAddress = `${localIp}:${socket.localPort ?? localPort}`;
-      if (request.tls === undefined || reader !== undefined) {
-        const transport = reader === undefined ? new Transport(socket, "data") : reader.attach(socket);
-        return { transport, localAddress, peerPrincipal: undefined, alpn: undefined };
-      }
+      if (request.tls === undefined)
+        return { transport: new Transport(socket), localAddress, peerPrincipal: undefined, alpn: undefined };
       const left = Math.max(1, request.timeoutMs - (performance.now() - started));
       const secured = await request.tls.secure(socket, request.alpn, left).catch((error: unknown) => {
         socket.destroy();
@@ -90,23 +86,22 @@ function createDialer(localIp: string, open: OpenSocket): Dialer {
         const detail = error instanceof Error ? error.message : String(error);
         throw new DialFailure({ kind: "connect-failure", detail: `TLS_error:|${detail}:TLS_error_end` }, error);
       });
-      return { transport: new Transport(secured.socket, "data"), localAddress, ...secured };
+      return { transport: new Transport(secured.socket), localAddress, ...secured };
     },
   };
 }
 
-function openSocket(request: DialRequest, onread: OnReadOpts | undefined): Promise<Socket> {
+function openSocket(request: DialRequest): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const { address } = request;
-    const reading = onread === undefined ? {} : { onread };
     if (address.kind === "internal") {
       reject(new MeshError("internal listeners are not supported", { code: "proxy.upstream.internal-address" }));
       return;
     }
     const socket =
       address.kind === "pipe"
-        ? connect({ path: address.path, allowHalfOpen: true, ...reading })
-        : connect({ host: address.ip, port: address.port, allowHalfOpen: true, noDelay: true, ...reading });
+        ? connect({ path: address.path, allowHalfOpen: true })
+        : connect({ host: address.ip, port: address.port, allowHalfOpen: true, noDelay: true });
     const timer = setTimeout(() => {
       socket.destroy();
       reject(new MeshError("connection timeout", { code: "proxy.upstream.connect-timeout", origin: "upstream" }));

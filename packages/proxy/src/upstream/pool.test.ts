@@ -49,7 +49,7 @@ test("a request that waits for its connection is served when the pool begins to 
   pool.drain();
   const socket = new Socket();
   dials[0]?.({
-    transport: new Transport(socket, "data"),
+    transport: new Transport(socket),
     localAddress: "127.0.0.1:2",
     peerPrincipal: undefined,
     alpn: undefined,
