@@ -9,7 +9,7 @@ import { closeBooks, openBooks } from "../shop-books.ts";
 import { applyShop, DEPLOYMENTS, SHOPS, waitForShop } from "../shop-deployment.ts";
 import { describeErrors, killUnderLoad } from "../shop-outage.ts";
 import { createShopper } from "../shopper.ts";
-import { type BenchOptions, createScope, type Figure, round } from "./figure.ts";
+import { type BenchOptions, createScope, type Figure, round } from "./rig/figure.ts";
 
 const CUSTOMERS = 20;
 const [OURS] = SHOPS;

@@ -10,7 +10,7 @@ import { createKubeClient, loadKubeconfig } from "@argyle/kube-client";
 import { resourceOf } from "@argyle/kube-types";
 import { get } from "../http.ts";
 import { ROOT, startMiniCluster } from "../mini-cluster.ts";
-import { type BenchOptions, createScope, type Figure, quantile, round } from "./figure.ts";
+import { type BenchOptions, createScope, type Figure, quantile, round } from "./rig/figure.ts";
 
 /** Changes right after a start: compilers are cold, and what a start leaves to do later is still being done. */
 const WARM_UP = 40;

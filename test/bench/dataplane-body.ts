@@ -5,10 +5,10 @@
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { envoyBootstrap, HOST, LARGE_PATH } from "./dataplane-config.ts";
-import { cpuTicks, find, freePort, median, run, startPinned, untilListening } from "./dataplane-load.ts";
-import { type BenchOptions, createScope, type Figure, round } from "./figure.ts";
-import { haproxyConfig, nginxConfig } from "./peer-config.ts";
+import { envoyBootstrap, HOST, LARGE_PATH } from "./rig/dataplane-config.ts";
+import { cpuTicks, find, freePort, median, run, startPinned, untilListening } from "./rig/dataplane-load.ts";
+import { type BenchOptions, createScope, type Figure, round } from "./rig/figure.ts";
+import { haproxyConfig, nginxConfig } from "./rig/peer-config.ts";
 
 const MEGABYTES = 200;
 const SLOW_BYTES = 1024 * 1024;
@@ -58,7 +58,7 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
     targets.push(ours);
 
     const read = async (port: number, perSecond: number, seconds: number): Promise<Read> => {
-      const script = resolve("test/bench/body-client.mjs");
+      const script = resolve("test/bench/rig/body-client.mjs");
       const args = [script, String(port), LARGE_PATH, HOST, String(perSecond), String(seconds)];
       return JSON.parse(await run("taskset", ["-c", "1", process.execPath, ...args])) as Read;
     };

@@ -8,11 +8,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { envoyBootstrap, HOST, inboundBootstrap } from "./dataplane-config.ts";
-import { find, freePort, type Pinned, startPinned, untilListening } from "./dataplane-load.ts";
-import { type BenchOptions, createScope, type Figure, round } from "./figure.ts";
-import { nginxConfig } from "./peer-config.ts";
-import { createBenchAuthority } from "./workload-certificates.ts";
+import { envoyBootstrap, HOST, inboundBootstrap } from "./rig/dataplane-config.ts";
+import { find, freePort, type Pinned, startPinned, untilListening } from "./rig/dataplane-load.ts";
+import { type BenchOptions, createScope, type Figure, round } from "./rig/figure.ts";
+import { nginxConfig } from "./rig/peer-config.ts";
+import { createBenchAuthority } from "./rig/workload-certificates.ts";
 
 const CONNECTIONS = 10_000;
 
@@ -78,7 +78,7 @@ export async function bench({ isQuick, note, only }: BenchOptions): Promise<read
 }
 
 async function holdConnections(port: number, count: number, tls: string, host: string) {
-  const argv = [resolve("test/bench/idle-clients.mjs"), String(port), String(count), tls, host];
+  const argv = [resolve("test/bench/rig/idle-clients.mjs"), String(port), String(count), tls, host];
   const child = spawn(process.execPath, argv, { stdio: ["pipe", "pipe", "inherit"] });
   const gone = once(child, "exit");
   const first = await Promise.race([once(child.stdout, "data"), gone.then(() => undefined)]);

@@ -7,7 +7,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { envoyBootstrap, LARGE_PATH, SMALL_PATH } from "./dataplane-config.ts";
+import { envoyBootstrap, LARGE_PATH, SMALL_PATH } from "./rig/dataplane-config.ts";
 import {
   find,
   freePort,
@@ -17,9 +17,9 @@ import {
   type Sample,
   startPinned,
   untilListening,
-} from "./dataplane-load.ts";
-import { type BenchOptions, createScope, type Figure, round } from "./figure.ts";
-import { haproxyConfig, nginxConfig } from "./peer-config.ts";
+} from "./rig/dataplane-load.ts";
+import { type BenchOptions, createScope, type Figure, round } from "./rig/figure.ts";
+import { haproxyConfig, nginxConfig } from "./rig/peer-config.ts";
 
 const PROXY_CORE = 0;
 const LOAD_CORE = 1;
@@ -38,7 +38,7 @@ interface Scenario {
   readonly targets: readonly string[];
 }
 
-const PEERS = ["haproxy", "haproxy, L7 rules", "Envoy", "node:http proxy", "ours, baseline"];
+const PEERS = ["haproxy", "haproxy, L7 rules", "Envoy", "npm http-proxy", "node:http proxy", "ours, baseline"];
 const SCENARIOS: readonly Scenario[] = [
   {
     name: "1 KB, 32 connections",
@@ -50,6 +50,7 @@ const SCENARIOS: readonly Scenario[] = [
       "haproxy",
       "haproxy, L7 rules",
       "Envoy",
+      "npm http-proxy",
       "node:http proxy",
       "ours",
       "ours, access log",
@@ -173,13 +174,14 @@ async function startTargets(
     }
   const envoy = process.env.ARGYLE_BENCH_ENVOY ?? find("envoy");
   if (envoy === undefined) note("Envoy is not installed (ARGYLE_BENCH_ENVOY=/path/to/envoy): left out");
-  const node = await freePort();
-  await start("node:http proxy", node, PROXY_CORE, [
-    process.execPath,
-    resolve("test/bench/dataplane-node-proxy.mjs"),
-    String(node),
-    String(backend),
-  ]);
+  for (const [name, program] of [
+    ["npm http-proxy", "npm-http-proxy"],
+    ["node:http proxy", "dataplane-node-proxy"],
+  ] as const) {
+    const port = await freePort();
+    const ports = [String(port), String(backend)];
+    await start(name, port, PROXY_CORE, [process.execPath, resolve(`test/bench/rig/${program}.mjs`), ...ports]);
+  }
   for (const accessLog of [undefined, join(dir, "access.log")]) {
     const suffix = accessLog === undefined ? "" : ", access log";
     const log = accessLog === undefined ? {} : { accessLog };

@@ -3,13 +3,21 @@
  * medians. Linux with two cores; needs h2load, nginx and haproxy (Debian packages nghttp2-client, nginx, haproxy).
  * Opt-in: Envoy from ARGYLE_BENCH_ENVOY=/path/to/envoy. ARGYLE_BENCH_BASELINE=/path/to/proxy.cjs measures another build of ours beside this one.
  */
-import { execFile, execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { envoyBootstrap, HOST, SMALL_PATH } from "./dataplane-config.ts";
-import { freePort, median, type Pinned, startPinned, untilListening } from "./dataplane-load.ts";
-import { type BenchOptions, createScope, type Figure, round } from "./figure.ts";
+import { envoyBootstrap } from "./rig/dataplane-config.ts";
+import {
+  find,
+  freePort,
+  measureHttp2,
+  median,
+  type Pinned,
+  startPinned,
+  untilListening,
+} from "./rig/dataplane-load.ts";
+import { type BenchOptions, createScope, type Figure, round } from "./rig/figure.ts";
+import { haproxyHttp2Config, nginxHttp2Config } from "./rig/peer-config.ts";
 
 const PROXY_CORE = 0;
 const LOAD_CORE = 1;
@@ -25,10 +33,7 @@ interface Target {
   readonly process: Pinned;
 }
 
-interface Sample {
-  readonly rps: number;
-  readonly cpuUs: number;
-}
+type Sample = Awaited<ReturnType<typeof measureHttp2>>;
 
 export async function bench({ isQuick, only, note }: BenchOptions): Promise<readonly Figure[]> {
   for (const program of ["taskset", "h2load", "nginx", "haproxy"])
@@ -42,10 +47,11 @@ export async function bench({ isQuick, only, note }: BenchOptions): Promise<read
       if (!name.includes(only)) continue;
       const samples = new Map<string, Sample[]>(targets.map((target) => [target.name, []]));
       // Once each, so that compilers, pools and caches are warm.
-      for (const target of targets) await measure(target, connections, streams, ["-n5000"]);
+      const measure = ({ port, process }: Target, length: string) =>
+        measureHttp2({ port, connections, streams, length }, LOAD_CORE, [process.pid]);
+      for (const target of targets) await measure(target, "-n5000");
       for (let i = 0; i < (isQuick ? 1 : 3); i++) {
-        for (const target of targets)
-          samples.get(target.name)?.push(await measure(target, connections, streams, ["-D2"]));
+        for (const target of targets) samples.get(target.name)?.push(await measure(target, "-D2"));
         note(`${name}: round ${i + 1}`);
       }
       figures.push(...figuresOf(name, samples));
@@ -74,33 +80,6 @@ function figuresOf(scenario: string, samples: ReadonlyMap<string, readonly Sampl
   );
 }
 
-/** One h2load run; fails when a response was wrong. */
-async function measure(
-  target: Target,
-  connections: number,
-  streams: number,
-  length: readonly string[],
-): Promise<Sample> {
-  const before = cpuTicks(target.process.pid);
-  const headers = [
-    "user-agent: bench/1.0",
-    "accept: application/json",
-    "accept-encoding: gzip, deflate",
-    "cookie: session=0123456789abcdef0123456789abcdef",
-  ].flatMap((header) => ["-H", header]);
-  const load = ["h2load", "-t1", `-c${connections}`, `-m${streams}`, ...length];
-  const url = `http://127.0.0.1:${target.port}${SMALL_PATH}`;
-  const argv = ["-c", String(LOAD_CORE), ...load, "-H", `:authority: ${HOST}`, ...headers, url];
-  const text = await run("taskset", argv);
-  const ticks = cpuTicks(target.process.pid) - before;
-  const [, done = "0", failed = "0"] = /(\d+) succeeded, (\d+) failed/.exec(text) ?? [];
-  const requests = Number(done);
-  if (requests === 0 || failed !== "0" || !/ 0 3xx, 0 4xx, 0 5xx/.test(text))
-    throw new Error(`${target.name}: ${text}`);
-  const [, rps = "0"] = /finished in [^,]*, ([\d.]+) req\/s/.exec(text) ?? [];
-  return { rps: Number(rps), cpuUs: (ticks * 10_000) / requests };
-}
-
 async function startTargets(
   scope: ReturnType<typeof createScope>,
   note: (text: string) => void,
@@ -124,13 +103,13 @@ async function startTargets(
     "-p",
     dir,
     "-c",
-    file("backend.conf", nginxConfig(backend, dir)),
+    file("backend.conf", nginxHttp2Config(backend, dir)),
   ]);
   const haproxy = await freePort();
-  const config = file("haproxy.cfg", haproxyConfig(haproxy, backend));
+  const config = file("haproxy.cfg", haproxyHttp2Config(haproxy, backend));
   await start("haproxy", haproxy, PROXY_CORE, ["haproxy", "-db", "-q", "-f", config]);
   const node = await freePort();
-  const proxy = resolve("test/bench/http2-node-proxy.mjs");
+  const proxy = resolve("test/bench/rig/http2-node-proxy.mjs");
   await start("node:http2 proxy", node, PROXY_CORE, [process.execPath, proxy, String(node), String(backend)]);
   const bootstrap = async (name: string, hasIstioStats: boolean) => {
     const port = await freePort();
@@ -154,55 +133,4 @@ async function startTargets(
     await start(name, port, PROXY_CORE, [process.execPath, bundle, "--config", path]);
   }
   return targets;
-}
-
-function nginxConfig(port: number, dir: string): string {
-  const body = Buffer.alloc(1024, "x").toString();
-  return `daemon off; master_process off; worker_processes 1; error_log /dev/null; pid ${dir}/nginx-${port}.pid;
-events { worker_connections 4096; }
-http { access_log off; keepalive_requests 100000000; client_body_temp_path ${dir}; proxy_temp_path ${dir};
-  fastcgi_temp_path ${dir}; uwsgi_temp_path ${dir}; scgi_temp_path ${dir};
-  server { listen 127.0.0.1:${port} http2 backlog=4096; http2_max_concurrent_streams 1000;
-    location / { default_type application/json; return 200 "${body}"; } } }
-`;
-}
-
-function haproxyConfig(port: number, upstream: number): string {
-  return `global
-  maxconn 8192
-  nbthread 1
-  tune.h2.max-concurrent-streams 1000
-defaults
-  mode http
-  timeout client 60s
-  timeout server 15s
-  timeout connect 1s
-  http-reuse always
-frontend in
-  bind 127.0.0.1:${port} backlog 4096 proto h2
-  default_backend up
-backend up
-  server a 127.0.0.1:${upstream} proto h2
-`;
-}
-
-/** utime + stime in clock ticks of 10 ms. */
-function cpuTicks(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return Number(fields[11]) + Number(fields[12]);
-}
-
-function run(program: string, argv: readonly string[]): Promise<string> {
-  return new Promise((done, reject) => {
-    execFile(program, argv, (error, stdout) => (error === null ? done(stdout) : reject(error)));
-  });
-}
-
-function find(program: string): string | undefined {
-  try {
-    return execFileSync("/bin/sh", ["-c", `command -v ${program}`], { encoding: "utf8" }).trim();
-  } catch {
-    return undefined;
-  }
 }

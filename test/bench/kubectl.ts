@@ -1,7 +1,7 @@
 /** `kubectl get pods` as a whole process, with warm discovery. */
 
 import { findKubectls, startMiniCluster } from "../mini-cluster.ts";
-import { type BenchOptions, createScope, type Figure, quantile, round } from "./figure.ts";
+import { type BenchOptions, createScope, type Figure, quantile, round } from "./rig/figure.ts";
 
 export async function bench({ isQuick }: BenchOptions): Promise<readonly Figure[]> {
   const scope = createScope();

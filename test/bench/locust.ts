@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT, run, startMiniCluster, withoutKubectl } from "../mini-cluster.ts";
 import { applyShop, SHOPS, waitForShop } from "../shop-deployment.ts";
-import { type BenchOptions, createScope, type Figure, round } from "./figure.ts";
+import { type BenchOptions, createScope, type Figure, round } from "./rig/figure.ts";
 
 const USERS = 10;
 const [OURS] = SHOPS;

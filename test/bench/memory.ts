@@ -2,7 +2,7 @@
 
 import { get } from "../http.ts";
 import { startMiniCluster } from "../mini-cluster.ts";
-import { type BenchOptions, createScope, type Figure, round } from "./figure.ts";
+import { type BenchOptions, createScope, type Figure, round } from "./rig/figure.ts";
 
 export async function bench({ isQuick }: BenchOptions): Promise<readonly Figure[]> {
   const scope = createScope();

@@ -12,7 +12,7 @@ import { parseAllDocuments } from "yaml";
 import { get } from "../http.ts";
 import { type MiniCluster, ROOT, startMiniCluster, withoutKubectl } from "../mini-cluster.ts";
 import { applyShop, SHOPS, type ShopManifests, waitForShop } from "../shop-deployment.ts";
-import { type BenchOptions, createScope, type Figure, quantile, round } from "./figure.ts";
+import { type BenchOptions, createScope, type Figure, quantile, round } from "./rig/figure.ts";
 
 const CUSTOMERS = 20;
 

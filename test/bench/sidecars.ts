@@ -1,33 +1,37 @@
 /**
  * Two sidecars with mTLS between them (client's sidecar → TLS 1.3, both sides verified → server's sidecar → nginx), beside haproxy and Envoy in the
- * same place: peak over HTTP/1.1 with 32 connections, and an open loop at 1,000 and 10,000 requests/s with 16 connections (added latency, CPU).
- * Each chain alone on core 0, load and nginx on core 1, all chains in turn in every round, medians. Needs taskset, wrk, nginx and openssl;
+ * same place: peak over HTTP/1.1 with 32 connections and over HTTP/2 with 8 connections of 16 streams, and an open loop over HTTP/1.1 at 1,000 and
+ * 10,000 requests/s with 16 connections (added latency, CPU).
+ * Each chain alone on core 0, load and nginx on core 1, all chains in turn in every round, medians. Needs taskset, wrk, h2load, nginx and openssl;
  * haproxy and Envoy (ARGYLE_BENCH_ENVOY) are left out when they are not there.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { envoyBootstrap, HOST, inboundBootstrap, mergeBootstraps, SMALL_PATH } from "./dataplane-config.ts";
+import { envoyBootstrap, HOST, inboundBootstrap, mergeBootstraps, SMALL_PATH } from "./rig/dataplane-config.ts";
 import {
   cpuTicks,
   find,
   freePort,
   measure,
+  measureHttp2,
   median,
   type Pinned,
   run,
   type Sample,
   startPinned,
   untilListening,
-} from "./dataplane-load.ts";
-import { type BenchOptions, createScope, type Figure, round } from "./figure.ts";
-import { haproxyHop, nginxConfig } from "./peer-config.ts";
-import { createBenchAuthority } from "./workload-certificates.ts";
+} from "./rig/dataplane-load.ts";
+import { type BenchOptions, createScope, type Figure, round } from "./rig/figure.ts";
+import { haproxyHop, nginxConfig, nginxHttp2Config } from "./rig/peer-config.ts";
+import { createBenchAuthority } from "./rig/workload-certificates.ts";
 
 const PROXY_CORE = 0;
 const LOAD_CORE = 1;
 const HOPS = 2;
 const PEERS = ["haproxy", "Envoy"];
+const HTTP1_PEAK = "peak, 32 connections";
+const HTTP2_PEAK = "HTTP/2 peak, 8 connections x 16 streams";
 
 interface Chain {
   readonly name: string;
@@ -45,44 +49,57 @@ interface OpenSample {
 }
 
 export async function bench({ isQuick, note, only }: BenchOptions): Promise<readonly Figure[]> {
-  for (const program of ["taskset", "wrk", "nginx", "openssl"])
+  for (const program of ["taskset", "wrk", "h2load", "nginx", "openssl"])
     if (find(program) === undefined) throw new Error(`${program} is needed`);
   const scope = createScope();
   try {
-    const chains = await startChains(scope, note);
     const rounds = isQuick ? 1 : 5;
+    const seconds = isQuick ? 1 : 2;
     const figures: Figure[] = [];
-    if ("peak".includes(only)) figures.push(...(await peak(chains, rounds, isQuick ? 1 : 2, note)));
+    const chains = await startChains(scope, note, false);
+    if (HTTP1_PEAK.includes(only)) figures.push(...(await peak(HTTP1_PEAK, chains, rounds, seconds, note)));
     for (const rate of [1000, 10_000])
       if (`open loop ${rate}`.includes(only))
         figures.push(...(await openLoop(chains, rate, rounds, isQuick ? 2 : 6, note)));
+    if (HTTP2_PEAK.includes(only))
+      figures.push(...(await peak(HTTP2_PEAK, await startChains(scope, note, true), rounds, seconds, note)));
     return figures;
   } finally {
     await scope.close();
   }
 }
 
-async function peak(chains: readonly Chain[], rounds: number, seconds: number, note: (text: string) => void) {
-  const load = { path: SMALL_PATH, connections: 32 };
-  const samples = new Map<string, Sample[]>(chains.map(({ name }) => [name, []]));
-  for (const { port } of chains) await measure({ ...load, port, seconds: 2 }, LOAD_CORE, []);
+type PeakSample = Pick<Sample, "rps" | "cpuUs">;
+
+async function peak(
+  scenario: typeof HTTP1_PEAK | typeof HTTP2_PEAK,
+  chains: readonly Chain[],
+  rounds: number,
+  seconds: number,
+  note: (text: string) => void,
+) {
+  const run = ({ port, processes }: Chain, length: number): Promise<PeakSample> => {
+    const pids = processes.map(({ pid }) => pid);
+    return scenario === HTTP1_PEAK
+      ? measure({ port, path: SMALL_PATH, connections: 32, seconds: length }, LOAD_CORE, pids)
+      : measureHttp2({ port, connections: 8, streams: 16, length: `-D${length}` }, LOAD_CORE, pids);
+  };
+  const samples = new Map<string, PeakSample[]>(chains.map(({ name }) => [name, []]));
+  for (const chain of chains) await run(chain, 2);
   for (let i = 0; i < rounds; i++) {
-    for (const { name, port, processes } of chains) {
-      const pids = processes.map(({ pid }) => pid);
-      samples.get(name)?.push(await measure({ ...load, port, seconds }, LOAD_CORE, pids));
-    }
-    note(`peak: round ${i + 1} of ${rounds}`);
+    for (const chain of chains) samples.get(chain.name)?.push(await run(chain, seconds));
+    note(`${scenario}: round ${i + 1} of ${rounds}`);
   }
-  const of = (name: string, read: (sample: Sample) => number) => median((samples.get(name) ?? []).map(read));
+  const of = (name: string, read: (sample: PeakSample) => number) => median((samples.get(name) ?? []).map(read));
   const reads = [
-    { what: "", unit: "req/s", digits: 0, read: (sample: Sample) => sample.rps },
-    { what: ", by CPU", unit: "req/CPU s", digits: 0, read: (sample: Sample) => 1e6 / sample.cpuUs },
-    { what: ", CPU", unit: "us/req", digits: 1, read: (sample: Sample) => sample.cpuUs },
+    { what: "", unit: "req/s", digits: 0, read: (sample: PeakSample) => sample.rps },
+    { what: ", by CPU", unit: "req/CPU s", digits: 0, read: (sample: PeakSample) => 1e6 / sample.cpuUs },
+    { what: ", CPU", unit: "us/req", digits: 1, read: (sample: PeakSample) => sample.cpuUs },
   ];
   return chains.flatMap(({ name }) =>
     reads.flatMap(({ what, unit, digits, read }) =>
       against(
-        `peak, 32 connections: ${name}${what}`,
+        `${scenario}: ${name}${what}`,
         round(of(name, read), digits),
         unit,
         name,
@@ -134,7 +151,7 @@ async function runOpenLoop({ port, processes }: Chain, rate: number, seconds: nu
   const before = ticks();
   const started = performance.now();
   const argv = [
-    resolve("test/bench/open-loop.mjs"),
+    resolve("test/bench/rig/open-loop.mjs"),
     HOST,
     String(port),
     SMALL_PATH,
@@ -166,6 +183,7 @@ function against(
 async function startChains(
   scope: ReturnType<typeof createScope>,
   note: (text: string) => void,
+  isHttp2: boolean,
 ): Promise<readonly Chain[]> {
   const dir = mkdtempSync(join(tmpdir(), "ag-bench-"));
   scope.after(() => rmSync(dir, { recursive: true, force: true }));
@@ -191,7 +209,13 @@ async function startChains(
   };
 
   const backend = await freePort();
-  await start(LOAD_CORE, ["nginx", "-p", dir, "-c", file("backend.conf", nginxConfig(backend, dir))]);
+  await start(LOAD_CORE, [
+    "nginx",
+    "-p",
+    dir,
+    "-c",
+    file("backend.conf", isHttp2 ? nginxHttp2Config(backend, dir) : nginxConfig(backend, dir)),
+  ]);
   await add("direct", backend, []);
 
   if (find("haproxy") === undefined) note("haproxy is not installed: left out");
@@ -203,7 +227,7 @@ async function startChains(
         "-db",
         "-q",
         "-f",
-        file(`haproxy-${side}.cfg`, haproxyHop({ listen, to, pem, root: authority.rootFile, side })),
+        file(`haproxy-${side}.cfg`, haproxyHop({ listen, to, pem, root: authority.rootFile, side, isHttp2 })),
       ]);
     await add("haproxy", port, [
       hop("server", between, backend, server.bundle),
@@ -219,8 +243,11 @@ async function startChains(
     const envoy = (name: string, bootstrap: object) =>
       start(PROXY_CORE, [envoyPath, "-c", file(name, JSON.stringify(bootstrap)), ...quiet]);
     await add("Envoy", port, [
-      envoy("envoy-b.json", inboundBootstrap({ listen: between, backend, tls: tls.server, hasIstioStats: false })),
-      envoy("envoy-a.json", envoyBootstrap({ port, backend: between, tls: tls.client, hasIstioStats: false })),
+      envoy(
+        "envoy-b.json",
+        inboundBootstrap({ listen: between, backend, tls: tls.server, hasIstioStats: false, isHttp2 }),
+      ),
+      envoy("envoy-a.json", envoyBootstrap({ port, backend: between, tls: tls.client, hasIstioStats: false, isHttp2 })),
     ]);
   }
 
@@ -231,8 +258,8 @@ async function startChains(
       const port = await freePort();
       const id = `${wire.slice(0, 3)}-${isShared}`;
       const between = wire === "TCP" ? await freePort() : join(dir, `${id}.sock`);
-      const a = envoyBootstrap({ port, backend: between, tls: tls.client, hasIstioStats: true });
-      const b = inboundBootstrap({ listen: between, backend, tls: tls.server, hasIstioStats: true });
+      const a = envoyBootstrap({ port, backend: between, tls: tls.client, hasIstioStats: true, isHttp2 });
+      const b = inboundBootstrap({ listen: between, backend, tls: tls.server, hasIstioStats: true, isHttp2 });
       const processes = isShared
         ? [ours(`ours-${id}.json`, mergeBootstraps(a, b))]
         : [ours(`ours-b-${id}.json`, b), ours(`ours-a-${id}.json`, a)];

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { get } from "../http.ts";
 import { ROOT, run } from "../mini-cluster.ts";
-import { type BenchOptions, type Figure, quantile, round } from "./figure.ts";
+import { type BenchOptions, type Figure, quantile, round } from "./rig/figure.ts";
 
 export async function bench({ isQuick, note }: BenchOptions): Promise<readonly Figure[]> {
   const first: number[] = [];

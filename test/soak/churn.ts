@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { formatProblems } from "@argyle/core";
 import { createKubeClient, type KubeClient, loadKubeconfig } from "@argyle/kube-client";
 import { resourceOf } from "@argyle/kube-types";
-import { type BenchOptions, createScope, type Figure, round } from "../bench/figure.ts";
+import { type BenchOptions, createScope, type Figure, round } from "../bench/rig/figure.ts";
 import { type MiniCluster, startMiniCluster } from "../mini-cluster.ts";
 import { type OpenLoad, startOpenLoad } from "./parts/open-load.ts";
 import { processorSeconds, residentMegabytes } from "./parts/resident-memory.ts";

@@ -70,6 +70,8 @@ export function inboundBootstrap(options: {
   readonly backend: number;
   readonly tls: Certificates;
   readonly hasIstioStats: boolean;
+  /** The program, and the other sidecar, are spoken to in HTTP/2. */
+  readonly isHttp2?: boolean;
 }): object {
   const hcm = {
     "@type": HCM,
@@ -92,7 +94,7 @@ export function inboundBootstrap(options: {
   };
   const chain = {
     filters: [{ name: "hcm", typed_config: hcm }],
-    transport_socket: tlsSocket("Downstream", options.tls),
+    transport_socket: tlsSocket("Downstream", options.tls, options.isHttp2),
   };
   return {
     node: NODE,
@@ -105,7 +107,10 @@ export function inboundBootstrap(options: {
           filter_chains: [chain],
         },
       ],
-      clusters: [cluster("inbound|80||", options.backend), cluster("zipkin", options.backend)],
+      clusters: [
+        cluster("inbound|80||", options.backend, undefined, options.isHttp2),
+        cluster("zipkin", options.backend),
+      ],
     },
   };
 }
@@ -241,7 +246,7 @@ function cluster(name: string, backend: number | string, tls?: Certificates, isH
       ? { typed_extension_protocol_options: { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2 } }
       : {}),
     name,
-    ...(tls === undefined ? {} : { transport_socket: tlsSocket("Upstream", tls) }),
+    ...(tls === undefined ? {} : { transport_socket: tlsSocket("Upstream", tls, isHttp2) }),
     type: "STATIC",
     connect_timeout: "1s",
     lb_policy: "LEAST_REQUEST",
@@ -263,14 +268,14 @@ function addressOf(at: number | string): object {
 }
 
 /** As istiod writes it: TLS 1.3 as negotiated, both sides prove who they are, the peer's SPIFFE name is checked. */
-function tlsSocket(side: "Upstream" | "Downstream", { root, chain, key, peer }: Certificates): object {
+function tlsSocket(side: "Upstream" | "Downstream", { root, chain, key, peer }: Certificates, isHttp2 = false): object {
   const common = {
     tls_certificates: [{ certificate_chain: { inline_string: chain }, private_key: { inline_string: key } }],
     validation_context: {
       trusted_ca: { inline_string: root },
       match_typed_subject_alt_names: [{ san_type: "URI", matcher: { exact: peer } }],
     },
-    alpn_protocols: ["istio-http/1.1", "http/1.1"],
+    alpn_protocols: isHttp2 ? ["h2"] : ["istio-http/1.1", "http/1.1"],
   };
   return {
     name: "envoy.transport_sockets.tls",

@@ -3,7 +3,7 @@ import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_pro
 import { readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { HOST } from "./dataplane-config.ts";
+import { HOST, SMALL_PATH } from "./dataplane-config.ts";
 
 export interface Pinned {
   readonly pid: number;
@@ -81,6 +81,41 @@ export async function measure(load: Load, core: number, pids: readonly number[])
   if (!(requests > 0) || /Non-2xx/.test(text)) throw new Error(`port ${load.port}${load.path}: ${text}`);
   const p99Ms = Number(p99) * (unit === "us" ? 0.001 : unit === "s" ? 1000 : 1);
   return { rps, cpuUs: (ticks * 10_000) / requests, p99Ms };
+}
+
+export interface Http2Load {
+  readonly port: number;
+  readonly connections: number;
+  /** A connection. */
+  readonly streams: number;
+  /** h2load's own: `-n5000` requests or `-D2` seconds. */
+  readonly length: string;
+}
+
+/** One h2load run in cleartext HTTP/2 on `core`; fails when a response was wrong. */
+export async function measureHttp2(
+  load: Http2Load,
+  core: number,
+  pids: readonly number[],
+): Promise<Omit<Sample, "p99Ms">> {
+  const before = pids.reduce((sum, pid) => sum + cpuTicks(pid), 0);
+  const headers = [
+    `:authority: ${HOST}`,
+    "user-agent: bench/1.0",
+    "accept: application/json",
+    "accept-encoding: gzip, deflate",
+    "cookie: session=0123456789abcdef0123456789abcdef",
+  ].flatMap((header) => ["-H", header]);
+  const program = ["h2load", "-t1", `-c${load.connections}`, `-m${load.streams}`, load.length];
+  const url = `http://127.0.0.1:${load.port}${SMALL_PATH}`;
+  const text = await run("taskset", ["-c", String(core), ...program, ...headers, url]);
+  const ticks = pids.reduce((sum, pid) => sum + cpuTicks(pid), 0) - before;
+  const [, done = "0", failed = "0"] = /(\d+) succeeded, (\d+) failed/.exec(text) ?? [];
+  const requests = Number(done);
+  if (requests === 0 || failed !== "0" || !/ 0 3xx, 0 4xx, 0 5xx/.test(text))
+    throw new Error(`port ${load.port}: ${text}`);
+  const [, rps = "0"] = /finished in [^,]*, ([\d.]+) req\/s/.exec(text) ?? [];
+  return { rps: Number(rps), cpuUs: (ticks * 10_000) / requests };
 }
 
 export function median(values: readonly number[]): number {

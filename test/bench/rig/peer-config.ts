@@ -67,20 +67,24 @@ ${server("b", 10)}
 `;
 }
 
-/** One hop of haproxy's chain: mTLS to `to` (the client's side) or from clients (the server's side); files hold certificate and key. */
-export function haproxyHop(options: {
-  readonly listen: number | string;
-  readonly to: number | string;
-  readonly pem: string;
-  readonly root: string;
-  readonly side: "client" | "server";
-}): string {
-  const { pem, root, side } = options;
-  const at = (address: number | string) => (typeof address === "string" ? `unix@${address}` : `127.0.0.1:${address}`);
-  const tls = `ssl crt ${pem} ca-file ${root} verify required`;
+/** nginx as a backend that is spoken to in cleartext HTTP/2. */
+export function nginxHttp2Config(port: number, dir: string): string {
+  const body = Buffer.alloc(1024, "x").toString();
+  return `daemon off; master_process off; worker_processes 1; error_log /dev/null; pid ${dir}/nginx-${port}.pid;
+events { worker_connections 4096; }
+http { access_log off; keepalive_requests 100000000; client_body_temp_path ${dir}; proxy_temp_path ${dir};
+  fastcgi_temp_path ${dir}; uwsgi_temp_path ${dir}; scgi_temp_path ${dir};
+  server { listen 127.0.0.1:${port} http2 backlog=4096; http2_max_concurrent_streams 1000;
+    location / { default_type application/json; return 200 "${body}"; } } }
+`;
+}
+
+/** haproxy between cleartext HTTP/2 on both sides. */
+export function haproxyHttp2Config(port: number, upstream: number): string {
   return `global
   maxconn 8192
   nbthread 1
+  tune.h2.max-concurrent-streams 1000
 defaults
   mode http
   timeout client 60s
@@ -88,12 +92,44 @@ defaults
   timeout connect 1s
   http-reuse always
 frontend in
-  bind ${at(options.listen)} backlog 4096 ${side === "server" ? tls : ""}
+  bind 127.0.0.1:${port} backlog 4096 proto h2
+  default_backend up
+backend up
+  server a 127.0.0.1:${upstream} proto h2
+`;
+}
+
+/** One hop of haproxy's chain: mTLS to `to` (the client's side) or from clients (the server's side); files hold certificate and key. */
+export function haproxyHop(options: {
+  readonly listen: number | string;
+  readonly to: number | string;
+  readonly pem: string;
+  readonly root: string;
+  readonly side: "client" | "server";
+  /** HTTP/2 on both sides of the hop. */
+  readonly isHttp2?: boolean;
+}): string {
+  const { pem, root, side } = options;
+  const clear = options.isHttp2 === true ? "proto h2" : "";
+  const at = (address: number | string) => (typeof address === "string" ? `unix@${address}` : `127.0.0.1:${address}`);
+  const tls = `ssl crt ${pem} ca-file ${root} verify required ${options.isHttp2 === true ? "alpn h2" : ""}`;
+  return `global
+  maxconn 8192
+  nbthread 1
+  tune.h2.max-concurrent-streams 1000
+defaults
+  mode http
+  timeout client 60s
+  timeout server 15s
+  timeout connect 1s
+  http-reuse always
+frontend in
+  bind ${at(options.listen)} backlog 4096 ${side === "server" ? tls : clear}
   unique-id-format %{+X}o\\ %ci:%cp_%fi:%fp_%Ts_%rt:%pid
   unique-id-header x-request-id
   http-request set-header x-forwarded-proto http
   default_backend out
 backend out
-  server a ${at(options.to)} ${side === "client" ? tls : ""}
+  server a ${at(options.to)} ${side === "client" ? tls : clear}
 `;
 }
