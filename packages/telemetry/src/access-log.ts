@@ -36,7 +36,7 @@ export function compileTextFormat(format: string, options: FormatOptions = {}): 
   const missing = options.missing ?? "-";
   const only = parts[0];
   if (parts.length === 1 && typeof only === "string") return ok(() => only);
-  return ok((record) => joinParts(parts, record, missing));
+  return ok(joinParts(parts, missing));
 }
 
 /** A JSON object whose string leaves are formats; a leaf that is one operator keeps its type (numbers, null when missing). */
@@ -74,24 +74,36 @@ function compileLeaf(format: string, problems: Problem[]): Node {
   const parts = parseFormat(format, problems);
   const only = parts[0];
   if (parts.length === 1 && typeof only === "function") return only;
-  return (record) => joinParts(parts, record, "-");
+  return joinParts(parts, "-");
 }
 
-// hot: every line of an access log.
-function joinParts(parts: readonly (string | Reader)[], record: StreamRecord, missing: string): string {
-  let text = "";
-  for (let i = 0; i < parts.length; i++) {
-    const part = parts[i];
-    text += typeof part === "function" ? asText(part(record), missing, isPlainReader(part)) : part;
-  }
-  return text;
+/** One string of literals and values. */
+function joinParts(parts: readonly (string | Reader)[], missing: string): Formatter {
+  const texts = parts.map((part) => (typeof part === "string" ? () => part : textOf(part, missing)));
+  // hot: every line of an access log.
+  return (record) => {
+    let text = "";
+    for (let i = 0; i < texts.length; i++) text += texts[i]?.(record);
+    return text;
+  };
 }
 
-/** `isPlain`: the value holds nothing that would need escaping. */
-function asText(value: unknown, missing: string, isPlain: boolean): string {
-  if (value === undefined || value === null || value === "") return missing;
-  if (typeof value === "string") return isPlain || !CONTROL.test(value) ? value : escapeControl(value);
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+function textOf(read: Reader, missing: string): Formatter {
+  const isPlain = isPlainReader(read);
+  // Most values are those of the line before: names of clusters and routes, addresses, details.
+  let last = "";
+  let lastText = "";
+  return (record) => {
+    const value = read(record);
+    if (value === undefined || value === null || value === "") return missing;
+    if (typeof value !== "string") return typeof value === "object" ? JSON.stringify(value) : String(value);
+    if (isPlain) return value;
+    if (value !== last) {
+      last = value;
+      lastText = CONTROL.test(value) ? escapeControl(value) : value;
+    }
+    return lastText;
+  };
 }
 
 const CONTROL = /[\u0000-\u001f\u007f"]/;

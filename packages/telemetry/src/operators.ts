@@ -22,9 +22,7 @@ function plain(name: string, argument: string | undefined): Reader | undefined {
   if (simple !== undefined) return simple;
   switch (name) {
     case "START_TIME":
-      return argument === undefined || argument === ""
-        ? (r) => isoTime(r.startTimeMs)
-        : (r) => formatStartTime(argument, r.startTimeMs);
+      return argument === undefined || argument === "" ? startTime : (r) => formatStartTime(argument, r.startTimeMs);
     case "REQ":
     case "REQUEST_HEADER":
       return header(argument, requestHeader);
@@ -55,6 +53,8 @@ function plain(name: string, argument: string | undefined): Reader | undefined {
       return undefined;
   }
 }
+
+const startTime: Reader = (r) => isoTime(r.startTimeMs);
 
 let lastSecond = -1;
 let secondText = "";
@@ -167,14 +167,15 @@ const SIMPLE: Readonly<Record<string, Reader>> = {
 };
 
 /** Their values are numbers, addresses, or words of ours: never text from the wire. */
-const PLAIN: ReadonlySet<unknown> = new Set(
-  [
+const PLAIN: ReadonlySet<unknown> = new Set([
+  startTime,
+  ...[
     "PROTOCOL RESPONSE_CODE RESPONSE_FLAGS BYTES_RECEIVED BYTES_SENT DURATION REQUEST_DURATION RESPONSE_DURATION",
     "RESPONSE_TX_DURATION UPSTREAM_LOCAL_ADDRESS DOWNSTREAM_LOCAL_ADDRESS CONNECTION_ID",
   ].flatMap((names) => names.split(" ").map((name) => SIMPLE[name])),
-);
+]);
 
-/** hot: spares the search for characters to escape. */
+/** Spares the search for characters to escape. */
 export function isPlainReader(reader: Reader): boolean {
   return PLAIN.has(reader);
 }
