@@ -1,7 +1,7 @@
-/** Random hex for trace and span ids from a pool of random bytes: asking the system once for some forty requests instead of twice a request. */
+/** Random hex for trace and span ids from a pool of random bytes: asking the system once for some seventy requests instead of twice a request. */
 import { randomFillSync } from "node:crypto";
 
-const POOL_BYTES = 1024;
+const POOL_BYTES = 4096;
 
 export function createRandomHex(): (bytes: number) => string {
   const pool = Buffer.allocUnsafeSlow(POOL_BYTES);

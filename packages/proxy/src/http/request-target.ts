@@ -9,6 +9,16 @@ const AUTHORITY = /^[A-Za-z0-9\-._~%!$&'()*+,;=:@[\]]*$/;
 /** The codec has refused every other scheme, and userinfo is not passed on. */
 const ABSOLUTE = /^https?:\/\/(?:[^@/?#]*@)?([^/?#]+)(.*)$/i;
 
+/** hot: callers ask for the same host again and again. */
+let lastValid = "";
+
+function isAuthority(text: string): boolean {
+  if (text === lastValid) return true;
+  if (!AUTHORITY.test(text)) return false;
+  lastValid = text;
+  return true;
+}
+
 export function resolveTarget(state: StreamState, config: HcmConfig): LocalReply | undefined {
   const { headers } = state;
   // Envoy's parser knows it without the dash only.
@@ -31,7 +41,7 @@ export function resolveTarget(state: StreamState, config: HcmConfig): LocalReply
     state.authority = config.defaultHostForHttp10;
     headers.set("host", state.authority);
   }
-  if (!AUTHORITY.test(state.authority)) return badRequest("http.invalid_authority");
+  if (!isAuthority(state.authority)) return badRequest("http.invalid_authority");
   if (isConnect) return undefined;
   if (config.stripsPort) {
     const bare = state.authority.replace(/:\d+$/, "");
