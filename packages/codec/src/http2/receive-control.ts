@@ -224,7 +224,11 @@ export class ControlReceiver<H> {
       return;
     }
     const stream = state.streams.get(streamId);
-    if (stream === undefined) return;
+    if (stream === undefined) {
+      // The stream may have ended while it was on its way (RFC 9113 §5.1); no client sends zero for that reason.
+      if (increment === 0) state.fail(Http2ErrorCode.protocolError, "WINDOW_UPDATE of zero");
+      return;
+    }
     stream.sendWindow += increment;
     if (increment === 0) {
       state.failStream(streamId, Http2ErrorCode.protocolError, "WINDOW_UPDATE of zero");

@@ -385,6 +385,12 @@ const connectionErrors: readonly Case[] = [
   { name: "GOAWAY on a stream", input: [frame(7, 0, 1, uint32(0, 0))], ...connectionError("PROTOCOL_ERROR") },
   { name: "GOAWAY of four bytes", input: [frame(7, 0, 0, uint32(0))], ...connectionError("FRAME_SIZE_ERROR") },
   { name: "WINDOW_UPDATE of zero", input: [windowUpdate(0, 0)], ...connectionError("PROTOCOL_ERROR") },
+  {
+    name: "WINDOW_UPDATE of zero on a stream that has ended",
+    input: [headers(1, GET, OPEN), frame(3, 0, 1, uint32(8)), windowUpdate(1, 0)],
+    ...connectionError("PROTOCOL_ERROR", 1),
+    want: ["1 head GET / chunked host=a", "1 reset CANCEL by peer", "error PROTOCOL_ERROR"],
+  },
   { name: "WINDOW_UPDATE of three bytes", input: [frame(8, 0, 0, "123")], ...connectionError("FRAME_SIZE_ERROR") },
   { name: "WINDOW_UPDATE on an idle stream", input: [windowUpdate(1, 1)], ...connectionError("PROTOCOL_ERROR") },
   {
