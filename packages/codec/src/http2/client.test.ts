@@ -155,6 +155,22 @@ test("a request is written without what belongs to HTTP/1, its host as :authorit
   ]);
 });
 
+test("the end of a stream goes with its last DATA frame, while that has not been taken", () => {
+  const client = createClient();
+  const read = createWireReader();
+  for (const text of ["a", "b", "c"]) {
+    const id = client.sendRequest({ ...get, method: "POST" }, false);
+    client.sendBody(id, Buffer.from(text), 0, 1);
+  }
+  read(client.takeOutput());
+  client.endStream(1);
+  client.sendBody(3, Buffer.from("d"), 0, 1);
+  client.sendBody(5, Buffer.from("e"), 0, 1);
+  client.endStream(5);
+  client.endStream(3);
+  assert.deepEqual(read(client.takeOutput()), ['DATA 1 "" end', 'DATA 3 "d"', 'DATA 5 "e" end', 'DATA 3 "" end']);
+});
+
 test("a head from HTTP/1 keeps its length, and gets none when it had none", () => {
   const client = createClient();
   const read = createWireReader();

@@ -6,10 +6,15 @@ import { OutputBuffer } from "../hpack/output.ts";
 import type { FloodGuard } from "./flood-guard.ts";
 import { Flag, FRAME_HEADER_SIZE, FrameType } from "./frames.ts";
 
+const FLAGS_AT = 4;
+
 export class FrameWriter {
   readonly out = new OutputBuffer();
   readonly encoder: HpackEncoder;
   private readonly guard: FloodGuard;
+  /** The DATA frame that was written last and not yet taken: its stream, or 0, and where it begins. */
+  private dataStream = 0;
+  private dataOffset = 0;
 
   constructor(guard: FloodGuard, maxTableSize: number) {
     this.guard = guard;
@@ -63,9 +68,19 @@ export class FrameWriter {
 
   data(streamId: number, source: Buffer, start: number, end: number, isEnd: boolean): void {
     this.guard.dataFramesSent += 1;
+    this.dataStream = streamId;
+    this.dataOffset = this.out.length;
     this.header(end - start, FrameType.data, isEnd ? Flag.endStream : 0, streamId, false);
     source.copy(this.out.buffer, this.out.end, start, end);
     this.out.end += end - start;
+  }
+
+  /** END_STREAM on the stream's last DATA frame, while it is still here. False: an empty one is needed. */
+  endData(streamId: number): boolean {
+    if (this.dataStream !== streamId) return false;
+    const at = this.out.positionOf(this.dataOffset) + FLAGS_AT;
+    this.out.buffer[at] = (this.out.buffer[at] ?? 0) | Flag.endStream;
+    return true;
   }
 
   /** Room for the frame header; the block is encoded behind it. Returns what endBlock() wants. */
@@ -102,6 +117,7 @@ export class FrameWriter {
 
   take(): Buffer {
     this.guard.onTaken();
+    this.dataStream = 0;
     return this.out.take();
   }
 

@@ -96,7 +96,7 @@ export class Sender<H> {
       state.writer.data(streamId, buffer, at, next, isEnd && next === end);
       at = next;
     }
-    if (length === 0 && isEnd) state.writer.data(streamId, EMPTY, 0, 0, true);
+    if (length === 0 && isEnd && !state.writer.endData(streamId)) state.writer.data(streamId, EMPTY, 0, 0, true);
     stream.sendWindow -= allowed;
     state.sendWindow -= allowed;
     stream.isBlocked = allowed < length;
