@@ -5,6 +5,7 @@ export {
   formatGrpcTimeout,
   GrpcStatus,
   grpcStatusOfHttp,
+  httpStatusOfGrpc,
   isGrpcContentType,
   parseGrpcStatus,
   parseGrpcTimeout,

@@ -193,3 +193,27 @@ test("connection_keepalive gives up a server that does not answer PING", async (
   assert.equal(answer.status, 503);
   assert.equal(stat(h, "http2_keepalive_timeout"), 1);
 });
+
+for (const [name, headers, ejected] of [
+  ["grpc-status UNAVAILABLE with the head counts as 503", { "grpc-status": "14" }, true],
+  ["grpc-status NOT_FOUND is no failure of the host", { "grpc-status": "5" }, false],
+  ["without one the HTTP code counts", {}, false],
+] as const) {
+  test(`outlier detection: ${name}`, async (t) => {
+    const upstream = await startHttp2Upstream(t, (stream) =>
+      stream.respond({ ":status": 200, "content-type": "application/grpc", ...headers }, { endStream: true }),
+    );
+    const h = await startProxy(t, {
+      clusters: [
+        staticCluster("a", [upstream.port], {
+          ...http2Options(),
+          outlier_detection: { consecutive_5xx: 2, max_ejection_percent: 100 },
+        }),
+      ],
+      listeners: [httpListener([route()])],
+    });
+    const session = await connectHttp2(t, h.port());
+    for (let i = 0; i < 2; i += 1) await ask(session);
+    assert.equal(stat(h, "outlier_detection_ejections_active"), ejected ? 1 : 0);
+  });
+}

@@ -7,6 +7,7 @@ import {
   encodeGrpcMessage,
   formatGrpcTimeout,
   grpcStatusOfHttp,
+  httpStatusOfGrpc,
   isGrpcContentType,
   parseGrpcStatus,
   parseGrpcTimeout,
@@ -53,6 +54,14 @@ for (const [http, grpc] of [
 ] as const) {
   test(`HTTP ${http} is grpc-status ${grpc}`, () => assert.equal(grpcStatusOfHttp(http), grpc));
 }
+
+test("every grpc-status counts as an HTTP code, an unknown one as 500", () => {
+  const codes = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401, 500];
+  assert.deepEqual(
+    codes.map((_, status) => httpStatusOfGrpc(status)),
+    codes,
+  );
+});
 
 for (const [text, field] of [
   ["no healthy upstream", "no healthy upstream"],

@@ -43,6 +43,13 @@ export function grpcStatusOfHttp(httpStatus: number): number {
   }
 }
 
+const HTTP_OF_GRPC = [200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401];
+
+/** The HTTP code that a grpc-status counts as, where only HTTP codes are understood (outlier detection), as Envoy maps them. */
+export function httpStatusOfGrpc(grpcStatus: number): number {
+  return HTTP_OF_GRPC[grpcStatus] ?? 500;
+}
+
 /** The number of a grpc-status field; undefined when it is none. */
 export function parseGrpcStatus(text: string | undefined): number | undefined {
   return text !== undefined && /^(?:0|[1-9][0-9]{0,9})$/.test(text) ? Number(text) : undefined;

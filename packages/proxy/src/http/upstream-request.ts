@@ -101,7 +101,7 @@ export class UpstreamRequest implements PoolClient, UpstreamStreamHandler, Timer
     if (this.#perTry !== undefined) this.cluster.wheel.cancel(this.#perTry);
     this.cluster.stats.code(head.status);
     this.cluster.stats.rqCompleted.add(1);
-    this.cluster.onResult(this.host, head.status);
+    this.cluster.onResponse(this.host, head);
     if (head.status >= 500) this.host.rqError += 1;
     else this.host.rqSuccess += 1;
     this.#owner.onAttemptHead(this, head);

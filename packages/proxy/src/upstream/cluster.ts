@@ -5,6 +5,7 @@
  */
 import { isIP } from "node:net";
 import { isDeepStrictEqual } from "node:util";
+import { httpStatusOfGrpc, parseGrpcStatus, type ResponseHead } from "@argyle/codec";
 import type { Clock } from "@argyle/core";
 import type { Registry } from "@argyle/telemetry";
 import type { ClusterConfig, EndpointConfig, Thresholds, TransportMatch } from "../config/cluster-config.ts";
@@ -206,6 +207,14 @@ export class Cluster implements ClusterUsage, TimerOwner {
 
   onResult(host: Host, status: number): void {
     this.#outlier?.onResult(host, status);
+  }
+
+  /** A response without a body says its grpc-status with its head, and that is what counts then (Envoy's router, onUpstreamHeaders). */
+  onResponse(host: Host, head: ResponseHead): void {
+    const outlier = this.#outlier;
+    if (outlier === undefined) return;
+    const grpcStatus = parseGrpcStatus(head.headers.get("grpc-status"));
+    outlier.onResult(host, grpcStatus === undefined ? head.status : httpStatusOfGrpc(grpcStatus));
   }
 
   onTimer(): void {
