@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { createPodNetwork, listenOnPath } from "@argyle/pod-network";
 import { eventually, tempDir } from "@argyle/testkit";
+import { TYPE_URL } from "../src/resource-sink.ts";
 import { createAuthority } from "./authority.ts";
 import { replying } from "./harness.ts";
 import { collect, fromProgram, startPod } from "./pods.ts";
@@ -278,6 +279,47 @@ test("a request crosses two sidecars with mutual TLS and both report it", async 
       server.proxy.deps.registry.expose((n) => n === "istio_requests_total"),
     );
   });
+});
+
+test("connections of a cluster that is replaced are closed on both sides", async (t) => {
+  const runDir = tempDir(t);
+  const network = createPodNetwork({ runDir });
+  const authority = await createAuthority();
+  const client = await startPod(t, network, runDir, CLIENT, "front-end", authority, clientResources);
+  const server = await startPod(t, network, runDir, SERVER, "catalogue", authority, serverResources);
+  const app = await listenOnPath(network.socketPath(SERVER, 80), (socket) => {
+    const answer = replying("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    const connection = { bytes: "" };
+    socket.on("data", (chunk) => {
+      connection.bytes += chunk.toString("latin1");
+      answer(connection.bytes, socket, connection);
+    });
+  });
+  t.after(() => app.close());
+  const socket = await fromProgram(network, CLIENT, { ip: VIP, port: 80 });
+  t.after(() => socket.destroy());
+  const received = collect(socket);
+  const [cluster] = clientResources.clusters;
+  for (let i = 1; i <= 5; i++) {
+    socket.write("GET /catalogue HTTP/1.1\r\nHost: catalogue\r\n\r\n");
+    await eventually("answer", () => assert.equal(received.text.split("\r\n\r\nok").length, i + 1, received.text));
+    const resource = { ...cluster, connect_timeout: `${2 + i}s` };
+    assert.deepEqual(
+      client.proxy.runtime.apply(
+        TYPE_URL.cluster,
+        [{ name: cluster?.name ?? "", version: String(i + 1), resource }],
+        [],
+      ),
+      [],
+    );
+    client.proxy.runtime.apply(
+      TYPE_URL.endpoint,
+      clientResources.endpoints.map((resource) => ({ name: resource.cluster_name, version: String(i + 1), resource })),
+      [],
+    );
+  }
+  const open = () => server.proxy.deps.registry.expose((name) => name === "envoy_http_downstream_cx_active");
+  await eventually("closed", () => assert.match(open(), /\} 0\n/));
 });
 
 test("plaintext to a chain that wants mTLS is reset and counted", async (t) => {
