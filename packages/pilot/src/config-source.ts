@@ -6,7 +6,7 @@
  */
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE } from "@argyle/xds";
 import type { MeshCollections, MeshDelta, ObjectChange } from "./collections.ts";
-import { dependencyKey, SERVED_TYPES } from "./dependencies.ts";
+import { dependencyKey, ownKey, SERVED_TYPES, sharedKey } from "./dependencies.ts";
 import { createResourceTable } from "./intern.ts";
 import type { EnvoyMessage } from "./model/json.ts";
 import type { MeshConfig } from "./model/mesh-config.ts";
@@ -28,6 +28,7 @@ type Resources = ReadonlyMap<string, object>;
 /** What is remembered for one proxy; goes with the node object. */
 interface NodeMemory {
   readonly made: Map<string, { readonly key: string; readonly value: object | undefined }>;
+  readonly joined: Map<string, { readonly ofScope: Resources; readonly own: Resources; readonly all: Resources }>;
   /** By type: what `resources` last answered; undefined for a name that did not exist. */
   readonly given: Map<string, Map<string, object | undefined>>;
 }
@@ -43,7 +44,7 @@ export function createConfigSource(collections: MeshCollections): MeshConfigSour
   const memoryOf = (node: ProxyNode): NodeMemory => {
     let memory = memories.get(node);
     if (memory === undefined) {
-      memory = { made: new Map(), given: new Map() };
+      memory = { made: new Map(), joined: new Map(), given: new Map() };
       memories.set(node, memory);
     }
     return memory;
@@ -53,30 +54,50 @@ export function createConfigSource(collections: MeshCollections): MeshConfigSour
     new Map(list.map((resource) => [String(resource[nameField]), table.intern(typeUrl, resource)]));
 
   const clusters = (context: TranslateContext, node: ProxyNode): Resources => {
-    const key = dependencyKey(context.state, CLUSTER_TYPE);
-    const outbound = remember(shared, `cds|${viewKey(context)}`, key, () =>
-      byName(CLUSTER_TYPE, "name", translate.sharedClusters(context)),
+    const key = sharedKey(context.state, CLUSTER_TYPE);
+    const outbound = remember<Resources>(shared, `cds|${viewKey(context)}`, key, (before) =>
+      keepIfEqual(before, byName(CLUSTER_TYPE, "name", translate.sharedClusters(context))),
     );
-    return remember(memoryOf(node).made, "cds", key, (before) => {
-      const own = byName(CLUSTER_TYPE, "name", translate.ownClusters(context));
-      return keepIfEqual(before, own.size === 0 ? outbound : new Map([...outbound, ...own]));
-    });
+    return ownAnd(node, "cds", outbound, ownKey(context.state, CLUSTER_TYPE, node), () =>
+      byName(CLUSTER_TYPE, "name", translate.ownClusters(context)),
+    );
   };
 
   const listenersOf = (context: TranslateContext, node: ProxyNode): Resources => {
-    const key = dependencyKey(context.state, LISTENER_TYPE);
-    return remember(memoryOf(node).made, "lds", key, (before) =>
-      keepIfEqual(before, byName(LISTENER_TYPE, "name", translate.listeners(context))),
+    const { made } = memoryOf(node);
+    const own = () => byName(LISTENER_TYPE, "name", translate.inboundListeners(context));
+    const inboundKey = ownKey(context.state, LISTENER_TYPE, node);
+    if (node.type === "router") return ownAnd(node, "lds", EMPTY, inboundKey, own);
+    const key = sharedKey(context.state, LISTENER_TYPE);
+    const store = usesSourceLabels(context.state) ? made : shared;
+    const slot = `lds|${viewKey(context)}`;
+    const drafts = remember(store, `drafts|${slot}`, key, () => translate.listenerDrafts(context));
+    const ofScope = remember<Resources>(store, slot, key, (before) =>
+      keepIfEqual(before, byName(LISTENER_TYPE, "name", translate.sharedListeners(context, drafts))),
     );
+    const outbound = ownAnd(node, "lds-outbound", ofScope, key, () =>
+      byName(LISTENER_TYPE, "name", translate.ownListeners(context, drafts)),
+    );
+    return ownAnd(node, "lds", outbound, inboundKey, own);
+  };
+
+  /** What is shared with what is this proxy's own: the same Map while neither has changed. */
+  const ownAnd = (node: ProxyNode, slot: string, ofScope: Resources, key: string, make: () => Resources): Resources => {
+    const { made, joined } = memoryOf(node);
+    const own = remember<Resources>(made, `${slot}|own`, key, (before) => keepIfEqual(before, make()));
+    const held = joined.get(slot);
+    if (held !== undefined && held.ofScope === ofScope && held.own === own) return held.all;
+    const all = own.size === 0 ? ofScope : new Map([...ofScope, ...own]);
+    joined.set(slot, { ofScope, own, all });
+    return all;
   };
 
   const routeOf = (context: TranslateContext, node: ProxyNode, name: string): object | undefined => {
-    const key = dependencyKey(context.state, ROUTE_TYPE);
     const make = () => internOptional(ROUTE_TYPE, translate.routeConfiguration(context, name));
     // A gateway's routes depend on which servers it carries: its own business.
     if (node.type === "router" || usesSourceLabels(context.state))
-      return remember(memoryOf(node).made, `rds|${name}`, key, make);
-    return remember(shared, `rds|${viewKey(context)}|${name}`, key, make);
+      return remember(memoryOf(node).made, `rds|${name}`, ownKey(context.state, ROUTE_TYPE, node), make);
+    return remember(shared, `rds|${viewKey(context)}|${name}`, sharedKey(context.state, ROUTE_TYPE), make);
   };
 
   const endpointsOf = (context: TranslateContext, name: string): object | undefined =>
@@ -230,8 +251,8 @@ const sourceLabelUse = new WeakMap<object, boolean>();
 function usesSourceLabels(state: MeshState): boolean {
   let uses = sourceLabelUse.get(state.virtualServices);
   if (uses === undefined) {
-    uses = state.virtualServices.some((vs) =>
-      (vs.spec.http ?? []).some((route) => (route.match ?? []).some((match) => match.sourceLabels !== undefined)),
+    uses = state.virtualServices.some(({ spec: { http = [], tcp = [], tls = [] } }) =>
+      [...http, ...tcp, ...tls].some((route) => (route.match ?? []).some((match) => match.sourceLabels !== undefined)),
     );
     sourceLabelUse.set(state.virtualServices, uses);
   }

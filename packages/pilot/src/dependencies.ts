@@ -4,34 +4,36 @@
  */
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE } from "@argyle/xds";
 import type { MeshState, Part } from "./model/mesh-state.ts";
+import type { Workload } from "./model/workload.ts";
+import type { ProxyNode } from "./serve/config-source.ts";
 
 export const SERVED_TYPES: readonly string[] = [CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE];
 
+/** What proxies of one scope share. */
 const PARTS_OF: Readonly<Record<string, readonly Part[]>> = {
-  [CLUSTER_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars", "gateways"],
-  [LISTENER_TYPE]: [
-    "mesh",
-    "services",
-    "workloads",
-    "destinationRules",
-    "sidecars",
-    "gateways",
-    "peerAuthentications",
-    "authorizationPolicies",
-    "requestAuthentications",
-  ],
-  [ROUTE_TYPE]: ["mesh", "services", "workloads", "destinationRules", "sidecars", "gateways", "virtualServices"],
+  [CLUSTER_TYPE]: ["mesh", "services", "destinationRules", "sidecars"],
+  [LISTENER_TYPE]: ["mesh", "services", "destinationRules", "sidecars"],
+  [ROUTE_TYPE]: ["mesh", "services", "destinationRules", "sidecars", "virtualServices"],
   [ENDPOINT_TYPE]: ["mesh", "services", "endpoints", "destinationRules", "sidecars", "peerAuthentications"],
   [SECRET_TYPE]: ["secrets", "services", "destinationRules", "sidecars"],
 };
 
+/** What a proxy has for itself depends on these besides; a gateway has nothing else. */
+const OWN_PARTS_OF: Readonly<Record<string, readonly Part[]>> = {
+  [CLUSTER_TYPE]: ["gateways"],
+  [LISTENER_TYPE]: ["gateways", "peerAuthentications", "authorizationPolicies", "requestAuthentications"],
+  [ROUTE_TYPE]: ["gateways"],
+};
+
 const derived = new WeakMap<object, string>();
 
+/** Of everything of this type, for every proxy. */
 export function dependencyKey(state: MeshState, typeUrl: string): string {
-  const parts = PARTS_OF[typeUrl];
-  if (parts === undefined) return "";
-  let key = "";
-  for (const part of parts) key += `${state.versions[part]},`;
+  return `${sharedKey(state, typeUrl)};${versionsOf(state, OWN_PARTS_OF[typeUrl])}${state.versions.workloads}`;
+}
+
+export function sharedKey(state: MeshState, typeUrl: string): string {
+  let key = versionsOf(state, PARTS_OF[typeUrl]);
   // With Sidecar resources, what VirtualServices route to widens the view of every type.
   if (state.sidecars.length > 0 && typeUrl !== SECRET_TYPE) key += `v${state.versions.virtualServices}`;
   if (typeUrl === CLUSTER_TYPE) key += memo(state.endpoints, () => identityKey(state));
@@ -40,6 +42,24 @@ export function dependencyKey(state: MeshState, typeUrl: string): string {
     if (listensOnEndpoints(state)) key += `e${state.versions.endpoints}`;
   }
   return key;
+}
+
+/** Of the pods only the proxy's own matters: that another one has become ready must not make every proxy's listeners again. */
+export function ownKey(state: MeshState, typeUrl: string, node: Pick<ProxyNode, "ip">): string {
+  const workload = state.workloads.get(node.ip);
+  const own = workload === undefined ? "" : memo(workload, () => workloadKey(workload));
+  return `${sharedKey(state, typeUrl)};${versionsOf(state, OWN_PARTS_OF[typeUrl])}${own}`;
+}
+
+function versionsOf(state: MeshState, parts: readonly Part[] = []): string {
+  let key = "";
+  for (const part of parts) key += `${state.versions[part]},`;
+  return key;
+}
+
+/** What says which services are this pod's, and on which ports (service-target.ts). */
+function workloadKey({ labels, namedPorts }: Workload): string {
+  return JSON.stringify([labels, [...namedPorts]]);
 }
 
 /** Service accounts behind each service: clusters name them. Entries outside Kubernetes may have their endpoints inside the cluster. */

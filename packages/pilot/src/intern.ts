@@ -2,7 +2,7 @@
  * One object per content: translation makes equal resources again and again, the wire encodes each once.
  * An entry lives as long as somebody holds the object.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { EnvoyMessage } from "./model/json.ts";
 
 export interface ResourceTable {
@@ -19,7 +19,7 @@ export function createResourceTable(): ResourceTable {
   return {
     intern(typeUrl, resource) {
       const json = JSON.stringify(resource);
-      const key = createHash("md5").update(typeUrl).update(json).digest("base64");
+      const key = hash("md5", `${typeUrl} ${json}`, "base64");
       const known = held.get(key)?.deref();
       if (known !== undefined) return known;
       const made: object = JSON.parse(json);

@@ -2,7 +2,7 @@
  * Bytes and version of each resource, made once per object and shared by every proxy that gets it: the version is a hash of the bytes.
  * A resource that does not encode (an EnvoyFilter can do that) is reported once and stays unsent; proxies keep what they have.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Problem } from "@argyle/core";
 import type { VersionedResource, XdsRegistry } from "@argyle/xds";
 
@@ -30,5 +30,5 @@ export function createEncodedResources(
 
 /** 64 bits are plenty: a version is compared only with versions of the same name. */
 export function contentHash(content: Uint8Array | string): string {
-  return createHash("sha256").update(content).digest("hex").slice(0, 16);
+  return hash("sha256", content, "hex").slice(0, 16);
 }

@@ -18,8 +18,8 @@ import { unclaimedCluster } from "./route.ts";
 import { tcpFilters, toCluster } from "./tcp-proxy.ts";
 import { listenerAccessLog } from "./telemetry.ts";
 
-/** What is gathered for one address before the listener is made. */
-interface ListenerDraft {
+/** What is gathered for one address before the listener is made: the same for every proxy of a scope. */
+export interface ListenerDraft {
   readonly address: string;
   readonly port: number;
   /** RDS name; undefined: no HTTP is spoken here. */
@@ -29,7 +29,7 @@ interface ListenerDraft {
   defaultChain: EnvoyMessage | undefined;
 }
 
-export function outboundListeners(context: TranslateContext): readonly EnvoyMessage[] {
+export function outboundDrafts(context: TranslateContext): readonly ListenerDraft[] {
   const drafts = new Map<string, ListenerDraft>();
   const draftAt = (address: string, port: number): ListenerDraft => {
     const key = `${address}_${port}`;
@@ -48,44 +48,15 @@ export function outboundListeners(context: TranslateContext): readonly EnvoyMess
       else claimTcp(context, service, port, draftAt);
     }
   }
-  const listeners = [...drafts.values()].map((draft) => finish(context, draft));
-  return listeners.sort((a, b) => (String(a.name) < String(b.name) ? -1 : 1));
+  return [...drafts.values()];
 }
 
-function claimTcp(
-  context: TranslateContext,
-  service: MeshService,
-  port: MeshPort,
-  draftAt: (address: string, port: number) => ListenerDraft,
-): void {
-  const isSniffed = port.protocol === "Auto";
-  const addresses = listenAddresses(context, service);
-  for (const address of addresses) {
-    const draft = draftAt(address, port.port);
-    const isWildcard = address === "0.0.0.0";
-    const chains = outboundTcpChains(context, service, port, isWildcard);
-    if (isSniffed) draft.httpRoute ??= isWildcard ? String(port.port) : `${service.hostname}:${port.port}`;
-    for (const chain of chains) {
-      const match = chain.filter_chain_match;
-      if (match === undefined) draft.defaultChain ??= chain;
-      else if (!draft.tcpChains.some((held) => JSON.stringify(held.filter_chain_match) === JSON.stringify(match)))
-        draft.tcpChains.push(chain);
-    }
-  }
+/** Spans name the proxy that made them, so a listener with an HTTP chain is one proxy's own; those of bytes alone are the whole scope's. */
+export function isOwnListener(draft: ListenerDraft): boolean {
+  return draft.httpRoute !== undefined;
 }
 
-/** Virtual IPs; for a headless service its endpoints' own addresses; else the wildcard. */
-function listenAddresses(context: TranslateContext, service: MeshService): readonly string[] {
-  const plain = service.addresses.filter((address) => !address.includes("/"));
-  if (plain.length > 0 && plain.length === service.addresses.length) return plain;
-  if (service.registry === "Kubernetes" && service.resolution === "Passthrough" && service.addresses.length === 0) {
-    const own = new Set((context.state.endpoints.get(service.key) ?? []).map((endpoint) => endpoint.address));
-    return own.size === 0 ? [] : [...own];
-  }
-  return ["0.0.0.0"];
-}
-
-function finish(context: TranslateContext, draft: ListenerDraft): EnvoyMessage {
+export function outboundListener(context: TranslateContext, draft: ListenerDraft): EnvoyMessage {
   const { address, port, httpRoute, tcpChains } = draft;
   const isWildcard = address === "0.0.0.0";
   const httpChain =
@@ -121,6 +92,39 @@ function finish(context: TranslateContext, draft: ListenerDraft): EnvoyMessage {
     bind_to_port: false,
     access_log: listenerAccessLog(context.state.mesh),
   };
+}
+
+function claimTcp(
+  context: TranslateContext,
+  service: MeshService,
+  port: MeshPort,
+  draftAt: (address: string, port: number) => ListenerDraft,
+): void {
+  const isSniffed = port.protocol === "Auto";
+  const addresses = listenAddresses(context, service);
+  for (const address of addresses) {
+    const draft = draftAt(address, port.port);
+    const isWildcard = address === "0.0.0.0";
+    const chains = outboundTcpChains(context, service, port, isWildcard);
+    if (isSniffed) draft.httpRoute ??= isWildcard ? String(port.port) : `${service.hostname}:${port.port}`;
+    for (const chain of chains) {
+      const match = chain.filter_chain_match;
+      if (match === undefined) draft.defaultChain ??= chain;
+      else if (!draft.tcpChains.some((held) => JSON.stringify(held.filter_chain_match) === JSON.stringify(match)))
+        draft.tcpChains.push(chain);
+    }
+  }
+}
+
+/** Virtual IPs; for a headless service its endpoints' own addresses; else the wildcard. */
+function listenAddresses(context: TranslateContext, service: MeshService): readonly string[] {
+  const plain = service.addresses.filter((address) => !address.includes("/"));
+  if (plain.length > 0 && plain.length === service.addresses.length) return plain;
+  if (service.registry === "Kubernetes" && service.resolution === "Passthrough" && service.addresses.length === 0) {
+    const own = new Set((context.state.endpoints.get(service.key) ?? []).map((endpoint) => endpoint.address));
+    return own.size === 0 ? [] : [...own];
+  }
+  return ["0.0.0.0"];
 }
 
 function passthroughChain(context: TranslateContext): EnvoyMessage {

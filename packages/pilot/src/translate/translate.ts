@@ -12,7 +12,7 @@ import { gatewayListeners } from "./gateway-listener.ts";
 import { gatewayRoute, gatewayRouteNames } from "./gateway-route.ts";
 import { inboundClusters } from "./inbound-cluster.ts";
 import { virtualInbound } from "./inbound-listener.ts";
-import { outboundListeners } from "./outbound-listener.ts";
+import { isOwnListener, type ListenerDraft, outboundDrafts, outboundListener } from "./outbound-listener.ts";
 import { sidecarRoute } from "./route.ts";
 import { gatewaySecretResource } from "./secret.ts";
 import { sniClusterResources } from "./sni-cluster.ts";
@@ -33,9 +33,31 @@ export function ownClusters(context: TranslateContext): readonly EnvoyMessage[] 
   return context.node.type === "sidecar" ? inboundClusters(context) : sniClusterResources(context);
 }
 
-export function listeners(context: TranslateContext): readonly EnvoyMessage[] {
-  if (context.node.type === "router") return gatewayListeners(context);
-  return [virtualOutbound(context), virtualInbound(context), ...outboundListeners(context)];
+/** What the outbound listeners of every sidecar of this scope are made from. */
+export function listenerDrafts(context: TranslateContext): readonly ListenerDraft[] {
+  return outboundDrafts(context);
+}
+
+/** Listeners that every sidecar of this scope shares. */
+export function sharedListeners(context: TranslateContext, drafts: readonly ListenerDraft[]): readonly EnvoyMessage[] {
+  return [virtualOutbound(context), ...sorted(context, drafts, false)];
+}
+
+/** Outbound listeners of this sidecar alone. */
+export function ownListeners(context: TranslateContext, drafts: readonly ListenerDraft[]): readonly EnvoyMessage[] {
+  return sorted(context, drafts, true);
+}
+
+/** What takes connections from outside the pod: of this proxy alone. */
+export function inboundListeners(context: TranslateContext): readonly EnvoyMessage[] {
+  return context.node.type === "router" ? gatewayListeners(context) : [virtualInbound(context)];
+}
+
+function sorted(context: TranslateContext, drafts: readonly ListenerDraft[], own: boolean): readonly EnvoyMessage[] {
+  return drafts
+    .filter((draft) => isOwnListener(draft) === own)
+    .map((draft) => outboundListener(context, draft))
+    .sort((a, b) => (String(a.name) < String(b.name) ? -1 : 1));
 }
 
 export function routeConfiguration(context: TranslateContext, name: string): EnvoyMessage | undefined {
@@ -45,18 +67,8 @@ export function routeConfiguration(context: TranslateContext, name: string): Env
 /** Names that the listeners of this proxy refer to. */
 export function routeNames(context: TranslateContext): readonly string[] {
   if (context.node.type === "router") return gatewayRouteNames(context);
-  const names = new Set<string>();
-  const visit = (value: unknown): void => {
-    if (Array.isArray(value)) for (const item of value) visit(item);
-    else if (typeof value === "object" && value !== null) {
-      for (const [key, child] of Object.entries(value)) {
-        if (key === "route_config_name" && typeof child === "string") names.add(child);
-        else visit(child);
-      }
-    }
-  };
-  visit(outboundListeners(context));
-  return [...names].sort();
+  const names = outboundDrafts(context).flatMap(({ httpRoute }) => (httpRoute === undefined ? [] : [httpRoute]));
+  return [...new Set(names)].sort();
 }
 
 export function endpoints(context: TranslateContext, name: string): EnvoyMessage | undefined {
