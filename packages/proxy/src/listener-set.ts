@@ -51,6 +51,9 @@ export function createListenerSet(deps: ProxyDeps, runtime: Runtime, istio: Isti
     for (const callback of callbacks) callback();
   };
   runtime.onListenersChange(rebuild);
+  deps.registry.onRead(() => {
+    for (const listener of active.values()) void listener.stats;
+  });
 
   const find = (ip: string, port: number, wants: (config: ListenerConfig) => boolean): ActiveListener | undefined => {
     for (const host of [ip, "0.0.0.0", "::"]) {

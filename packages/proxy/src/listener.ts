@@ -39,6 +39,8 @@ export interface AcceptedConnection {
 
 export interface ActiveListener {
   readonly config: ListenerConfig;
+  /** Made when something is counted or somebody asks: most listeners of a sidecar never see a connection. */
+  readonly stats: ListenerStats;
   accept(connection: AcceptedConnection): void;
   /** Connections end with their next response (HTTP/2: GOAWAY, and when the last one is answered), the rest when the drain time is over, so that no request is lost. */
   drain(): void;
@@ -62,7 +64,11 @@ export function createActiveListener(
   istio: IstioTelemetry,
 ): ActiveListener {
   let isDraining = false;
-  const stats: ListenerStats = createListenerStats(deps.registry, listenerStatName(config));
+  let made: ListenerStats | undefined;
+  const stats = () => {
+    made ??= createListenerStats(deps.registry, listenerStatName(config));
+    return made;
+  };
   const contexts = new Map<FilterChainConfig, HttpContext | TcpContext>();
   const open = new Set<OpenConnection>();
   const writeListenerLogs = createLogWriter(config.accessLogs, deps);
@@ -97,7 +103,7 @@ export function createActiveListener(
     new StreamState(known, createHeaderBlock(), "", "", "-", deps.clock.now(), deps.clock.monotonic());
 
   const refuse = (connection: AcceptedConnection, serverName: string) => {
-    stats.noFilterChain.add(1);
+    stats().noFilterChain.add(1);
     const state = recordOf(facts(connection, serverName, undefined));
     state.addFlag("NR");
     state.responseCodeDetails = "filter_chain_not_found";
@@ -129,13 +135,13 @@ export function createActiveListener(
       transport.destroy();
       return;
     }
-    stats.cxTotal.add(1);
-    stats.cxActive.add(1);
+    stats().cxTotal.add(1);
+    stats().cxActive.add(1);
     let entry: OpenConnection | undefined;
     let isGone = false;
     const onClose = () => {
       isGone = true;
-      stats.cxActive.add(-1);
+      stats().cxActive.add(-1);
       if (entry !== undefined) open.delete(entry);
     };
     if (isHttp(context)) {
@@ -174,13 +180,13 @@ export function createActiveListener(
     const timeout = chain.transportConnectTimeoutMs > 0 ? chain.transportConnectTimeoutMs : HANDSHAKE_TIMEOUT_MS;
     secureDownstream(socket, chain.transport.tls, runtime.secrets, timeout).then(
       (secured) => {
-        stats.sslHandshake.add(1);
+        stats().sslHandshake.add(1);
         const { peer, localPrincipal, alpn, version, cipher } = secured;
         const known = facts(connection, seen.serverName, { peer, localPrincipal, alpn, version, cipher });
         serve(chain, new Transport(secured.socket), undefined, known);
       },
       (error: unknown) => {
-        stats.sslFailure.add(1);
+        stats().sslFailure.add(1);
         deps.log.debug("TLS handshake failed", { listener: config.name, error: describeError(error) });
         socket.destroy();
       },
@@ -204,7 +210,7 @@ export function createActiveListener(
       (seen) => {
         if (seen === undefined) connection.socket.destroy();
         else if (seen.timedOut === true && !config.continuesOnTimeout) {
-          stats.preCxTimeout.add(1);
+          stats().preCxTimeout.add(1);
           connection.socket.destroy();
         } else dispatch(connection, seen);
       },
@@ -217,6 +223,9 @@ export function createActiveListener(
 
   return {
     config,
+    get stats() {
+      return stats();
+    },
     accept(connection) {
       if (config.proxyProtocol === undefined) {
         lookAt(connection);
@@ -225,7 +234,7 @@ export function createActiveListener(
       void takeProxyHeader(connection, config.proxyProtocol.allowsAbsent, deps.clock).then((taken) => {
         if (taken !== undefined) lookAt(taken);
         else {
-          stats.proxyProtocolError.add(1);
+          stats().proxyProtocolError.add(1);
           connection.socket.destroy();
         }
       });

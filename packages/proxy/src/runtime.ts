@@ -13,11 +13,17 @@ import {
   compileLoadAssignment,
   type LoadAssignment,
 } from "./config/cluster-config.ts";
-import { Fields } from "./config/fields.ts";
+import { type Compiled, compileOnce } from "./config/compile-once.ts";
 import { compileListener, type ListenerConfig } from "./config/listener-config.ts";
+import {
+  type NamedResources,
+  namedByCluster,
+  namedByListener,
+  routeNames,
+  socketsOfListener,
+} from "./config/named-resources.ts";
 import { compileRouteTable, type RouteTable } from "./config/route-config.ts";
 import { compileSecretResource } from "./config/secret-config.ts";
-import type { TransportSocketConfig } from "./config/tls-config.ts";
 import type { Snapshot } from "./http/http-context.ts";
 import type { ProxyDeps } from "./proxy-deps.ts";
 import { type RejectedResource, type ResourceSink, type ResourceUpsert, TYPE_URL } from "./resource-sink.ts";
@@ -48,6 +54,14 @@ export interface Runtime extends ResourceSink {
   close(): void;
 }
 
+const compile = {
+  listener: compileOnce(compileListener),
+  cluster: compileOnce(compileCluster),
+  route: compileOnce(compileRouteTable),
+  endpoints: compileOnce(compileLoadAssignment),
+  secret: compileOnce(compileSecretResource),
+} as const;
+
 export function createRuntime(deps: ProxyDeps): Runtime {
   const secrets = createSecretStore();
   const listeners = new Map<string, VersionedResource<ListenerConfig>>();
@@ -63,6 +77,12 @@ export function createRuntime(deps: ProxyDeps): Runtime {
   const wanted = new Map<string, ReadonlySet<string>>();
   let snapshot: Snapshot = { clusters: new Map(), routes: new Map() };
   let isReady = false;
+  let areClustersStale = false;
+  let areRoutesStale = false;
+  let isWantedStale = true;
+  deps.registry.onRead(() => {
+    for (const cluster of [...clusters.values(), ...warmingClusters.values()]) void cluster.stats;
+  });
 
   const clusterDeps: ClusterDeps = {
     clock: deps.clock,
@@ -85,13 +105,12 @@ export function createRuntime(deps: ProxyDeps): Runtime {
   /** Compiles each resource; `use` is called for the good ones. */
   const compileAll = <T>(
     upserts: readonly ResourceUpsert[],
-    compile: (fields: Fields) => T,
+    compiled: (resource: object) => Compiled<T>,
     use: (entry: VersionedResource<T>) => void,
   ): readonly RejectedResource[] => {
     const errors: RejectedResource[] = [];
     for (const { name, version, resource } of upserts) {
-      const problems: Problem[] = [];
-      const value = compile(new Fields(resource, "", { problems }));
+      const { value, problems } = compiled(resource);
       if (problems.length > 0) errors.push(rejected(name, problems));
       else use({ name, version, updatedAtMs: deps.clock.now(), raw: resource, value });
     }
@@ -101,7 +120,8 @@ export function createRuntime(deps: ProxyDeps): Runtime {
   const useCluster = (entry: VersionedResource<ClusterConfig>) => {
     const previous = warmingClusters.get(entry.name) ?? clusters.get(entry.name);
     // The same content again changes nothing: connections and counters stay.
-    if (previous !== undefined && JSON.stringify(previous.config.raw) === JSON.stringify(entry.raw)) return;
+    if (previous !== undefined && isSameContent(previous.config.raw, entry.raw)) return;
+    areClustersStale = true;
     warmingClusters.get(entry.name)?.close();
     const cluster = new Cluster(entry.value, entry.version, clusterDeps);
     const known = endpoints.get(entry.value.edsName);
@@ -115,34 +135,40 @@ export function createRuntime(deps: ProxyDeps): Runtime {
     received.add(typeUrl);
     switch (typeUrl) {
       case TYPE_URL.listener:
-        errors = compileAll(upserts, compileListener, (entry) => {
+        errors = compileAll(upserts, compile.listener, (entry) => {
           const known = listeners.get(entry.name);
-          if (known !== undefined && JSON.stringify(known.raw) === JSON.stringify(entry.raw))
-            warmingListeners.delete(entry.name);
+          if (known !== undefined && isSameContent(known.raw, entry.raw)) warmingListeners.delete(entry.name);
           else warmingListeners.set(entry.name, entry);
         });
+        isWantedStale = true;
         for (const name of removals) {
           warmingListeners.delete(name);
           listeners.delete(name);
         }
         break;
       case TYPE_URL.cluster:
-        errors = compileAll(upserts, compileCluster, useCluster);
+        errors = compileAll(upserts, compile.cluster, useCluster);
         for (const name of removals) {
           for (const map of [warmingClusters, clusters]) {
             map.get(name)?.close();
             map.delete(name);
           }
           clusterTimes.delete(name);
+          areClustersStale = true;
         }
         break;
       case TYPE_URL.route:
-        errors = compileAll(upserts, compileRouteTable, (entry) => routes.set(entry.name, entry));
+        errors = compileAll(upserts, compile.route, (entry) => {
+          routes.set(entry.name, entry);
+          isWantedStale ||= wanted.get(typeUrl)?.has(entry.name) !== true;
+        });
         for (const name of removals) routes.delete(name);
+        areRoutesStale = true;
         break;
       case TYPE_URL.endpoint:
-        errors = compileAll(upserts, compileLoadAssignment, (entry) => {
+        errors = compileAll(upserts, compile.endpoints, (entry) => {
           endpoints.set(entry.name, entry);
+          isWantedStale ||= wanted.get(typeUrl)?.has(entry.name) !== true;
           for (const cluster of [...clusters.values(), ...warmingClusters.values()]) {
             if (cluster.config.type === "EDS" && cluster.config.edsName === entry.name)
               cluster.setEndpoints(entry.value.endpoints);
@@ -151,7 +177,7 @@ export function createRuntime(deps: ProxyDeps): Runtime {
         for (const name of removals) endpoints.delete(name);
         break;
       case TYPE_URL.secret:
-        errors = compileAll(upserts, compileSecretResource, (entry) => {
+        errors = compileAll(upserts, compile.secret, (entry) => {
           secrets.set({
             name: entry.name,
             version: entry.version,
@@ -176,6 +202,7 @@ export function createRuntime(deps: ProxyDeps): Runtime {
       const old = clusters.get(name);
       clusters.set(name, cluster);
       old?.close();
+      areClustersStale = true;
     }
     let changed = false;
     for (const [name, entry] of [...warmingListeners]) {
@@ -184,41 +211,52 @@ export function createRuntime(deps: ProxyDeps): Runtime {
       listeners.set(name, entry);
       changed = true;
     }
-    snapshot = {
-      clusters: new Map(clusters),
-      routes: new Map([...routes].map(([name, entry]) => [name, entry.value])),
-    };
     const hasBoth = received.has(TYPE_URL.listener) && received.has(TYPE_URL.cluster);
     if (hasBoth && warmingClusters.size === 0 && warmingListeners.size === 0) isReady = true;
+    publishSnapshot();
     if (changed || knownListeners !== listeners.size) {
       knownListeners = listeners.size;
+      isWantedStale = true;
       for (const listener of changeListeners) listener();
     }
     publishWanted();
   };
   let knownListeners = 0;
 
-  const isListenerReady = (listener: ListenerConfig) => {
-    for (const name of routeNames(listener)) if (!routes.has(name)) return false;
-    return tlsOf(listener).every((socket) => socket.kind === "raw" || secrets.isSettled(socket.tls));
+  /** A response that changed neither keeps the snapshot: most only bring endpoints. */
+  const publishSnapshot = () => {
+    if (areClustersStale || areRoutesStale) {
+      snapshot = {
+        clusters: areClustersStale ? new Map(clusters) : snapshot.clusters,
+        routes: areRoutesStale ? new Map([...routes].map(([name, entry]) => [name, entry.value])) : snapshot.routes,
+      };
+    }
+    isWantedStale ||= areClustersStale;
+    areClustersStale = false;
+    areRoutesStale = false;
   };
 
+  const isListenerReady = (listener: ListenerConfig) => {
+    for (const name of routeNames(listener)) if (!routes.has(name)) return false;
+    return socketsOfListener(listener).every((socket) => socket.kind === "raw" || secrets.isSettled(socket.tls));
+  };
+
+  /** Follows from listeners and clusters alone. */
   const publishWanted = () => {
-    const everyListener = [...listeners.values(), ...warmingListeners.values()].map((entry) => entry.value);
-    const everyCluster = [...clusters.values(), ...warmingClusters.values()].map((cluster) => cluster.config);
-    const next = new Map<string, ReadonlySet<string>>([
-      [TYPE_URL.route, new Set(everyListener.flatMap(routeNames))],
-      [TYPE_URL.endpoint, new Set(everyCluster.flatMap((config) => (config.type === "EDS" ? [config.edsName] : [])))],
-      [
-        TYPE_URL.secret,
-        new Set([
-          ...everyListener.flatMap(tlsOf).flatMap(secretNames),
-          ...everyCluster
-            .flatMap((config) => [config.transport, ...config.transportMatches.map((match) => match.transport)])
-            .flatMap(secretNames),
-        ]),
-      ],
+    if (!isWantedStale) return;
+    isWantedStale = false;
+    const next = new Map<string, Set<string>>([
+      [TYPE_URL.route, new Set()],
+      [TYPE_URL.endpoint, new Set()],
+      [TYPE_URL.secret, new Set()],
     ]);
+    const want = (named: NamedResources) => {
+      for (const [typeUrl, names] of named) for (const name of names) next.get(typeUrl)?.add(name);
+    };
+    for (const entries of [listeners, warmingListeners])
+      for (const { value } of entries.values()) want(namedByListener(value));
+    for (const entries of [clusters, warmingClusters])
+      for (const { config } of entries.values()) want(namedByCluster(config));
     const changed = [...next].filter(([typeUrl, names]) => !sameNames(names, wanted.get(typeUrl)));
     for (const [typeUrl, names] of changed) wanted.set(typeUrl, names);
     for (const name of [...routes.keys()]) if (next.get(TYPE_URL.route)?.has(name) !== true) routes.delete(name);
@@ -250,23 +288,9 @@ export function createRuntime(deps: ProxyDeps): Runtime {
   };
 }
 
-function chainsOf(listener: ListenerConfig) {
-  return listener.defaultChain === undefined ? listener.chains : [...listener.chains, listener.defaultChain];
-}
-
-function routeNames(listener: ListenerConfig): readonly string[] {
-  return chainsOf(listener).flatMap(({ filter }) =>
-    filter?.kind === "http" && filter.routes.kind === "rds" ? [filter.routes.name] : [],
-  );
-}
-
-function tlsOf(listener: ListenerConfig): readonly TransportSocketConfig[] {
-  return chainsOf(listener).map((chain) => chain.transport);
-}
-
-function secretNames(socket: TransportSocketConfig): readonly string[] {
-  if (socket.kind === "raw") return [];
-  return [socket.tls.certificate, socket.tls.validation].flatMap((ref) => (ref?.kind === "sds" ? [ref.name] : []));
+/** The ADS client gives the same object for the same content; what comes from elsewhere is compared. */
+function isSameContent(a: object, b: object): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
 function sameNames(a: ReadonlySet<string>, b: ReadonlySet<string> | undefined): boolean {

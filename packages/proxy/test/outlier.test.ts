@@ -35,9 +35,10 @@ function setUp(detection: object, hostCount: number, random = () => 0) {
   );
   const registry = createRegistry();
   let changes = 0;
+  const stats = createClusterStats(registry, "a");
   const detector = createOutlierDetector(
     config,
-    createClusterStats(registry, "a"),
+    () => stats,
     wheel,
     () => hosts,
     random,

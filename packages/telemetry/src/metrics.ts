@@ -56,6 +56,8 @@ export interface Registry {
   gauge(options: FamilyOptions): Family<Gauge>;
   histogram(options: FamilyOptions, buckets?: readonly number[]): HistogramFamily;
   families(): readonly AnyFamily[];
+  /** Told before families are listed or exposed: whoever has many cells that are seldom counted makes them then. */
+  onRead(listener: () => void): void;
   /** The Prometheus text of everything, or of the families whose name passes. Counts as a scrape for idle cells. */
   expose(filter?: (name: string) => boolean): string;
 }
@@ -148,18 +150,29 @@ class HistogramCell implements Histogram, Tracked {
 
 export function createRegistry(): Registry {
   const families = new Map<string, AnyFamily>();
-  const add = <F extends AnyFamily>(family: F): F => {
-    const known = families.get(family.options.name);
-    if (known !== undefined && known.kind === family.kind) return known as F;
-    families.set(family.options.name, family);
+  const readers: (() => void)[] = [];
+  const find = <F extends AnyFamily>(kind: F["kind"], { name }: FamilyOptions, make: () => F): F => {
+    const known = families.get(name);
+    if (known !== undefined && known.kind === kind) return known as F;
+    const family = make();
+    families.set(name, family);
     return family;
   };
+  const startRead = () => {
+    for (const reader of readers) reader();
+  };
   return {
-    counter: (options) => add(numberFamily("counter", options)),
-    gauge: (options) => add(numberFamily("gauge", options)),
-    histogram: (options, buckets = ENVOY_BUCKETS) => add(histogramFamily(options, buckets)),
-    families: () => [...families.values()],
+    counter: (options) => find("counter", options, () => numberFamily("counter", options)),
+    gauge: (options) => find("gauge", options, () => numberFamily("gauge", options)),
+    histogram: (options, buckets = ENVOY_BUCKETS) =>
+      find("histogram", options, () => histogramFamily(options, buckets)),
+    families() {
+      startRead();
+      return [...families.values()];
+    },
+    onRead: (listener) => void readers.push(listener),
     expose(filter) {
+      startRead();
       let text = "";
       for (const family of families.values()) {
         if (filter === undefined || filter(family.options.name)) text += exposeFamily(family);

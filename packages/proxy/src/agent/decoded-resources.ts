@@ -2,7 +2,7 @@
  * Resources decoded once per content, from the wire or from JSON, and shared by the agents of a worker: most clusters, endpoints and routes are the same bytes for
  * every sidecar. What nobody uses any more is collected. Invariant: decoded resources are never changed by anyone.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Result } from "@argyle/core";
 import type { PackedResource, XdsRegistry } from "@argyle/xds";
 
@@ -25,7 +25,7 @@ export function createDecodedResources(registry: XdsRegistry): DecodedResources 
   return {
     size: () => known.size,
     decode({ typeUrl, value }) {
-      const key = createHash("sha256").update(typeUrl).update("\n").update(value).digest("base64");
+      const key = `${typeUrl} ${hash("sha256", value, "base64")}`;
       const shared = known.get(key)?.deref();
       if (shared !== undefined) return { ok: true, value: shared };
       const decoded = registry.decode(typeUrl, value);
@@ -33,7 +33,7 @@ export function createDecodedResources(registry: XdsRegistry): DecodedResources 
       return decoded;
     },
     parse(json) {
-      const key = createHash("sha256").update(json).digest("base64");
+      const key = hash("sha256", json, "base64");
       const shared = known.get(key)?.deref();
       if (shared !== undefined) return shared;
       const value = JSON.parse(json) as object;

@@ -81,7 +81,6 @@ const MAX_ORIGINAL_DST_HOSTS = 1024;
 export class Cluster implements ClusterUsage, TimerOwner {
   readonly config: ClusterConfig;
   readonly version: string;
-  readonly stats: ClusterStats;
   readonly wheel: TimerWheel;
   readonly dialer: Dialer;
   readonly clock: Clock;
@@ -101,6 +100,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
   readonly #unresolved = new Set<string>();
   #balancer: Balancer<Host> = { pick: () => undefined };
   #isClosed = false;
+  #stats: ClusterStats | undefined;
 
   constructor(config: ClusterConfig, version: string, deps: ClusterDeps) {
     this.config = config;
@@ -109,7 +109,6 @@ export class Cluster implements ClusterUsage, TimerOwner {
     this.wheel = deps.wheel;
     this.dialer = deps.dialer;
     this.clock = deps.clock;
-    this.stats = createClusterStats(deps.registry, config.name);
     this.#dnsTimer = new WheelEntry(this);
     this.hasEndpoints = config.type === "STATIC" || config.type === "ORIGINAL_DST";
     this.#outlier =
@@ -117,7 +116,7 @@ export class Cluster implements ClusterUsage, TimerOwner {
         ? undefined
         : createOutlierDetector(
             config.outlier,
-            this.stats,
+            () => this.stats,
             deps.wheel,
             () => this.hosts,
             deps.random,
@@ -125,6 +124,15 @@ export class Cluster implements ClusterUsage, TimerOwner {
           );
     if (config.type === "STATIC") this.setEndpoints(config.endpoints?.endpoints ?? []);
     else if (config.type === "STRICT_DNS" || config.type === "LOGICAL_DNS") this.#resolve();
+  }
+
+  /** Made when something is counted or somebody reads the statistics: a sidecar knows the whole mesh and speaks to a few clusters of it. */
+  get stats(): ClusterStats {
+    if (this.#stats === undefined) {
+      this.#stats = createClusterStats(this.#deps.registry, this.config.name);
+      this.#countMembers();
+    }
+    return this.#stats;
   }
 
   get isReady(): boolean {
@@ -231,8 +239,12 @@ export class Cluster implements ClusterUsage, TimerOwner {
   #rebuild(): void {
     this.#subsets.clear();
     this.#balancer = this.#createBalancer(this.hosts);
-    this.stats.membershipTotal.set(this.hosts.length);
-    this.stats.membershipHealthy.set(this.hosts.filter((host) => host.isHealthy).length);
+    this.#countMembers();
+  }
+
+  #countMembers(): void {
+    this.#stats?.membershipTotal.set(this.hosts.length);
+    this.#stats?.membershipHealthy.set(this.hosts.filter((host) => host.isHealthy).length);
   }
 
   #createBalancer(hosts: readonly Host[]): Balancer<Host> {

@@ -15,7 +15,7 @@ export interface OutlierDetector {
 
 export function createOutlierDetector(
   config: OutlierConfig,
-  stats: ClusterStats,
+  stats: () => ClusterStats,
   wheel: TimerWheel,
   hosts: () => readonly Host[],
   random: () => number,
@@ -30,8 +30,8 @@ export function createOutlierDetector(
     if (host.isEjected || !isAllowed || config.maxEjectionPercent === 0 || random() * 100 >= enforcing) return;
     host.isEjected = true;
     host.ejections += 1;
-    stats.ejectionsEnforced.add(1);
-    stats.ejectionsActive.add(1);
+    stats().ejectionsEnforced.add(1);
+    stats().ejectionsActive.add(1);
     onChange();
     const owner: TimerOwner = {
       onTimer(entry) {
@@ -39,7 +39,7 @@ export function createOutlierDetector(
         host.isEjected = false;
         host.consecutive5xx = 0;
         host.consecutiveGateway = 0;
-        stats.ejectionsActive.add(-1);
+        stats().ejectionsActive.add(-1);
         onChange();
       },
     };
@@ -65,7 +65,7 @@ export function createOutlierDetector(
       }
       if (config.consecutive5xx > 0 && host.consecutive5xx >= config.consecutive5xx) {
         host.consecutive5xx = 0;
-        if (!host.isEjected) stats.ejections5xx.add(1);
+        if (!host.isEjected) stats().ejections5xx.add(1);
         eject(host, config.enforcing5xx);
       }
     },
