@@ -17,7 +17,10 @@ import {
 } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { packForeign, restoreForeignJson, unpackForeign, wrapForeignJson } from "./foreign-any.ts";
+import { createJsonDecoder } from "./json-decoder.ts";
+import { createJsonEncoder } from "./json-encoder.ts";
 import { findProblems } from "./json-problems.ts";
+import { createMessageTables } from "./message-tables.ts";
 import { typeNameOf } from "./type-urls.ts";
 
 export interface XdsRegistry {
@@ -34,6 +37,9 @@ export interface XdsRegistry {
 /** `bytes` is a serialised FileDescriptorSet, dependencies first. */
 export function createXdsRegistry(bytes: Uint8Array): XdsRegistry {
   const files = createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));
+  const tables = createMessageTables(files);
+  const encodeJson = createJsonEncoder(tables);
+  const decodeJson = createJsonDecoder(tables);
   const find = (type: string): DescMessage | undefined => files.getMessage(typeNameOf(type));
   const unknown = (type: string) => err([{ path: "", message: `unknown message type ${typeNameOf(type)}` }]);
 
@@ -41,6 +47,8 @@ export function createXdsRegistry(bytes: Uint8Array): XdsRegistry {
     files,
     has: (type) => find(type) !== undefined,
     encode(type, json) {
+      const bytes = encodeJson(typeNameOf(type), json);
+      if (bytes !== undefined) return ok(bytes);
       const desc = find(type);
       if (desc === undefined) return unknown(type);
       const plain = withoutType(json);
@@ -51,6 +59,8 @@ export function createXdsRegistry(bytes: Uint8Array): XdsRegistry {
       }
     },
     decode(type, value) {
+      const json = decodeJson(typeNameOf(type), value);
+      if (json !== undefined) return ok(json);
       const desc = find(type);
       if (desc === undefined) return unknown(type);
       try {
