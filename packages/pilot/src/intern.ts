@@ -6,7 +6,7 @@ import { hash } from "node:crypto";
 import type { EnvoyMessage } from "./model/json.ts";
 
 export interface ResourceTable {
-  /** The shared object of this content; fields that are undefined are dropped. */
+  /** The shared object of this content: the first one that came with it. Members that are undefined count as absent. */
   intern(typeUrl: string, resource: EnvoyMessage): object;
   size(): number;
 }
@@ -22,10 +22,9 @@ export function createResourceTable(): ResourceTable {
       const key = hash("md5", `${typeUrl} ${json}`, "base64");
       const known = held.get(key)?.deref();
       if (known !== undefined) return known;
-      const made: object = JSON.parse(json);
-      held.set(key, new WeakRef(made));
-      registry.register(made, key);
-      return made;
+      held.set(key, new WeakRef(resource));
+      registry.register(resource, key);
+      return resource;
     },
     size: () => held.size,
   };

@@ -51,7 +51,7 @@ export function createXdsRegistry(bytes: Uint8Array): XdsRegistry {
       if (bytes !== undefined) return ok(bytes);
       const desc = find(type);
       if (desc === undefined) return unknown(type);
-      const plain = withoutType(json);
+      const plain = plainJson(json);
       try {
         return ok(toBinary(desc, fromJson(desc, plain, { registry: files })));
       } catch (error) {
@@ -97,11 +97,10 @@ function encodeSlowly(files: FileRegistry, desc: DescMessage, json: JsonObject, 
   }
 }
 
-/** A resource may carry its own `@type` at the top; the message itself has no such field. */
-function withoutType(json: object): JsonObject {
-  if (!("@type" in json)) return json as JsonObject;
-  const { "@type": _type, ...rest } = json;
-  return rest as JsonObject;
+/** JSON as it would be written out; its own `@type` at the top of a resource is no field of the message. */
+function plainJson(json: object): JsonObject {
+  const { "@type": _type, ...rest } = JSON.parse(JSON.stringify(json)) as JsonObject;
+  return rest;
 }
 
 function messageOf(error: unknown): string {

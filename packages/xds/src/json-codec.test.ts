@@ -194,7 +194,7 @@ test("a byte that is not what it was gives what protobuf-es makes of it, or is l
     const desc = descOf(type);
     for (let at = 0; at < Math.min(bytes.length, 300); at++) {
       for (const flip of [1, 0x08, 0x80]) {
-        const broken = Uint8Array.from(bytes);
+        const broken: Uint8Array = Uint8Array.from(bytes);
         broken[at] = (broken[at] ?? 0) ^ flip;
         const direct = decode(typeNameOf(type), broken);
         if (direct === undefined) continue;

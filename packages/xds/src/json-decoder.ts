@@ -100,7 +100,7 @@ function readMapEntry(
   let value: unknown;
   while (r.position < limit) {
     const tag = r.tag();
-    if (tag === 0x0a) key = readText(r, limit);
+    if (tag === 0x0a) key = r.text(limit);
     else if (tag >> 3 === 2) value = readValue(r, tables, field, tag & 7, limit, depth);
     else r.skip(tag & 7, limit);
   }
@@ -163,7 +163,7 @@ function readAny(r: ProtoReader, tables: MessageTables, end: number, depth: numb
   let to = 0;
   while (r.position < end) {
     const tag = r.tag();
-    if (tag === 0x0a) type = readText(r, end);
+    if (tag === 0x0a) type = r.text(end);
     else if (tag === 0x12) {
       to = r.endOfLength(end);
       from = r.position;
@@ -192,7 +192,7 @@ function readStruct(r: ProtoReader, end: number, depth: number): Json {
     let value: unknown = null;
     while (r.position < limit) {
       const inner = r.tag();
-      if (inner === 0x0a) key = readText(r, limit);
+      if (inner === 0x0a) key = r.text(limit);
       else if (inner === 0x12) value = readJsonValue(r, r.endOfLength(limit), depth + 1);
       else r.skip(inner & 7, limit);
     }
@@ -223,7 +223,7 @@ function readJsonMember(r: ProtoReader, tag: number, end: number, depth: number)
       return number;
     }
     case 0x1a:
-      return readText(r, end);
+      return r.text(end);
     case 0x20:
       return r.varint() !== 0;
     case 0x2a:
@@ -263,7 +263,7 @@ function readDuration(r: ProtoReader, end: number): string {
 function readScalar(r: ProtoReader, { kind, enumeration }: FieldTable, end: number): unknown {
   switch (kind) {
     case KIND.string:
-      return readText(r, end);
+      return r.text(end);
     case KIND.bool:
       return r.varint() !== 0;
     case KIND.uint32:
@@ -314,15 +314,6 @@ function defaultOf(kind: number): unknown {
     default:
       return 0;
   }
-}
-
-function readText(r: ProtoReader, end: number): string {
-  const limit = r.endOfLength(end);
-  const text = r.buffer.toString("utf8", r.position, limit);
-  r.position = limit;
-  // It stands for bytes that are no UTF-8; or for itself, and then the long way says so.
-  if (text.includes("\ufffd")) throw new WireError("text that is no UTF-8");
-  return text;
 }
 
 function childOf(field: FieldTable): MessageTable {

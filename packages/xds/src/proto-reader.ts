@@ -44,6 +44,22 @@ export class ProtoReader {
     return limit;
   }
 
+  bytes(end: number): Uint8Array {
+    const limit = this.endOfLength(end);
+    const value = this.buffer.subarray(this.position, limit);
+    this.position = limit;
+    return value;
+  }
+
+  text(end: number): string {
+    const limit = this.endOfLength(end);
+    const text = this.buffer.toString("utf8", this.position, limit);
+    this.position = limit;
+    // It stands for bytes that are no UTF-8; or for itself, which nobody writes.
+    if (text.includes("\ufffd")) throw new WireError("text that is no UTF-8");
+    return text;
+  }
+
   double(end: number): number {
     return this.buffer.readDoubleLE(this.#take(8, end));
   }

@@ -1,9 +1,12 @@
 /**
  * The gRPC messages that Argyle's own code builds and reads, between plain objects (types/discovery.ts) and bytes.
- * Resources stay packed; only the node goes through JSON.
+ * Resources stay packed.
  */
-import { create, type DescMessage, fromBinary, fromJson, type JsonObject, toBinary, toJson } from "@bufbuild/protobuf";
+import { formatProblems, MeshError, type Result } from "@argyle/core";
+import { create, type DescMessage, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { decodeDeltaResponse, encodeDeltaResponse } from "./delta-response.ts";
 import type { XdsRegistry } from "./descriptors.ts";
+import { ProtoWriter } from "./proto-writer.ts";
 import type { Node } from "./types/core.ts";
 import type {
   DeltaDiscoveryRequest,
@@ -39,46 +42,29 @@ export interface XdsWire {
   readonly certificateResponse: Codec<CertificateResponse>;
 }
 
-/** What protobuf-es gives for the messages below: camelCase fields, defaults filled in. */
 interface RawStatus {
   readonly code: number;
   readonly message: string;
 }
-interface RawRequest {
-  readonly typeUrl: string;
-  readonly versionInfo: string;
-  readonly resourceNames: readonly string[];
-  readonly responseNonce: string;
-  readonly node?: object;
-  readonly errorDetail?: RawStatus;
+/** As proto3 JSON; what is empty is left out. */
+interface RequestJson {
+  readonly node?: Node;
+  readonly type_url?: string;
+  readonly version_info?: string;
+  readonly resource_names?: readonly string[];
+  readonly resource_names_subscribe?: readonly string[];
+  readonly resource_names_unsubscribe?: readonly string[];
+  readonly initial_resource_versions?: Readonly<Record<string, string>>;
+  readonly response_nonce?: string;
+  readonly error_detail?: Partial<RawStatus>;
 }
+/** What protobuf-es gives: camelCase fields, defaults filled in. */
 interface RawResponse {
   readonly typeUrl: string;
   readonly versionInfo: string;
   readonly nonce: string;
   readonly resources: readonly PackedResource[];
 }
-interface RawDeltaRequest {
-  readonly typeUrl: string;
-  readonly resourceNamesSubscribe: readonly string[];
-  readonly resourceNamesUnsubscribe: readonly string[];
-  readonly initialResourceVersions: Readonly<Record<string, string>>;
-  readonly responseNonce: string;
-  readonly node?: object;
-  readonly errorDetail?: RawStatus;
-}
-interface RawDeltaResponse {
-  readonly typeUrl: string;
-  readonly systemVersionInfo: string;
-  readonly nonce: string;
-  readonly resources: readonly {
-    readonly name: string;
-    readonly version: string;
-    readonly resource?: PackedResource;
-  }[];
-  readonly removedResources: readonly string[];
-}
-
 const DISCOVERY = "envoy.service.discovery.v3";
 
 export function createXdsWire(registry: XdsRegistry): XdsWire {
@@ -87,26 +73,34 @@ export function createXdsWire(registry: XdsRegistry): XdsWire {
     if (desc === undefined) throw new Error(`the descriptor set lacks ${name}`);
     return desc;
   };
-  const nodeDesc = find("envoy.config.core.v3.Node");
-  const encodeNode = (node: Node | undefined) =>
-    node === undefined ? {} : { node: fromJson(nodeDesc, node as unknown as JsonObject, { registry: registry.files }) };
-  const decodeNode = (node: object | undefined) => {
-    if (node === undefined) return {};
-    const json = toJson(nodeDesc, node as never, { registry: registry.files, useProtoFieldName: true });
-    return { node: json as unknown as Node };
-  };
+  const writer = new ProtoWriter();
+  const requestCodec = <T>(
+    type: string,
+    toJson: (request: T) => RequestJson,
+    fromJson: (json: RequestJson) => T,
+  ): Codec<T> => ({
+    encode: (request) => orThrow(registry.encode(type, toJson(request))),
+    decode: (bytes) => fromJson(orThrow(registry.decode(type, bytes))),
+  });
 
   return {
-    discoveryRequest: codec<DiscoveryRequest, RawRequest>(
-      find(`${DISCOVERY}.DiscoveryRequest`),
-      ({ node, errorDetail, ...rest }) => ({ ...rest, ...encodeNode(node), ...statusOf(errorDetail) }),
+    discoveryRequest: requestCodec<DiscoveryRequest>(
+      `${DISCOVERY}.DiscoveryRequest`,
       ({ typeUrl, versionInfo, resourceNames, responseNonce, node, errorDetail }) => ({
-        typeUrl,
-        versionInfo,
-        resourceNames,
-        responseNonce,
-        ...decodeNode(node),
-        ...statusOf(errorDetail),
+        ...nodeOf(node),
+        type_url: typeUrl,
+        version_info: versionInfo,
+        resource_names: resourceNames,
+        response_nonce: responseNonce,
+        ...(errorDetail === undefined ? {} : { error_detail: errorDetail }),
+      }),
+      (json) => ({
+        typeUrl: json.type_url ?? "",
+        versionInfo: json.version_info ?? "",
+        resourceNames: json.resource_names ?? [],
+        responseNonce: json.response_nonce ?? "",
+        ...nodeOf(json.node),
+        ...statusOf(json.error_detail),
       }),
     ),
     discoveryResponse: codec<DiscoveryResponse, RawResponse>(
@@ -119,42 +113,31 @@ export function createXdsWire(registry: XdsRegistry): XdsWire {
         resources: resources.map(unwrapResource(find(`${DISCOVERY}.Resource`))),
       }),
     ),
-    deltaRequest: codec<DeltaDiscoveryRequest, RawDeltaRequest>(
-      find(`${DISCOVERY}.DeltaDiscoveryRequest`),
+    deltaRequest: requestCodec<DeltaDiscoveryRequest>(
+      `${DISCOVERY}.DeltaDiscoveryRequest`,
       ({ typeUrl, subscribe, unsubscribe, initialResourceVersions, responseNonce, node, errorDetail }) => ({
-        typeUrl,
-        resourceNamesSubscribe: subscribe,
-        resourceNamesUnsubscribe: unsubscribe,
-        initialResourceVersions: Object.fromEntries(initialResourceVersions),
-        responseNonce,
-        ...encodeNode(node),
-        ...statusOf(errorDetail),
+        ...nodeOf(node),
+        type_url: typeUrl,
+        resource_names_subscribe: subscribe,
+        resource_names_unsubscribe: unsubscribe,
+        initial_resource_versions: Object.fromEntries(initialResourceVersions),
+        response_nonce: responseNonce,
+        ...(errorDetail === undefined ? {} : { error_detail: errorDetail }),
       }),
-      (raw) => ({
-        typeUrl: raw.typeUrl,
-        subscribe: raw.resourceNamesSubscribe,
-        unsubscribe: raw.resourceNamesUnsubscribe,
-        initialResourceVersions: new Map(Object.entries(raw.initialResourceVersions)),
-        responseNonce: raw.responseNonce,
-        ...decodeNode(raw.node),
-        ...statusOf(raw.errorDetail),
-      }),
-    ),
-    deltaResponse: codec<DeltaDiscoveryResponse, RawDeltaResponse>(
-      find(`${DISCOVERY}.DeltaDiscoveryResponse`),
-      (response) => ({ ...response }),
-      ({ typeUrl, systemVersionInfo, nonce, resources, removedResources }) => ({
-        typeUrl,
-        systemVersionInfo,
-        nonce,
-        removedResources,
-        resources: resources.map(({ name, version, resource }) => ({
-          name,
-          version,
-          resource: { typeUrl: resource?.typeUrl ?? typeUrl, value: resource?.value ?? new Uint8Array() },
-        })),
+      (json) => ({
+        typeUrl: json.type_url ?? "",
+        subscribe: json.resource_names_subscribe ?? [],
+        unsubscribe: json.resource_names_unsubscribe ?? [],
+        initialResourceVersions: new Map(Object.entries(json.initial_resource_versions ?? {})),
+        responseNonce: json.response_nonce ?? "",
+        ...nodeOf(json.node),
+        ...statusOf(json.error_detail),
       }),
     ),
+    deltaResponse: {
+      encode: (response) => encodeDeltaResponse(writer, response),
+      decode: decodeDeltaResponse,
+    },
     certificateRequest: codec<CertificateRequest, { csr: string; validityDuration: bigint }>(
       find("istio.v1.auth.IstioCertificateRequest"),
       ({ csr, validitySeconds }) => ({ csr, validityDuration: BigInt(Math.round(validitySeconds)) }),
@@ -175,8 +158,18 @@ function codec<T, Raw>(desc: DescMessage, toRaw: (value: T) => object, fromRaw: 
   };
 }
 
-function statusOf(status: RawStatus | undefined): { errorDetail?: Status } {
-  return status === undefined ? {} : { errorDetail: { code: status.code, message: status.message } };
+function statusOf(status: Partial<RawStatus> | undefined): { errorDetail?: Status } {
+  return status === undefined ? {} : { errorDetail: { code: status.code ?? 0, message: status.message ?? "" } };
+}
+
+function nodeOf(node: Node | undefined): { node?: Node } {
+  return node === undefined ? {} : { node };
+}
+
+/** A message that cannot be read or written ends the call. */
+function orThrow<T>(result: Result<T>): T {
+  if (result.ok) return result.value;
+  throw new MeshError(formatProblems(result.error), { code: "xds.wire.invalid" });
 }
 
 /** A state-of-the-world server may wrap each resource in discovery.v3.Resource. */
