@@ -25,7 +25,7 @@ function service(index: number): KubeObject {
   };
 }
 
-function pod(index: number, ready = true): KubeObject {
+function pod(index: number, ready = true, serviceAccountName = "default"): KubeObject {
   return {
     apiVersion: "v1",
     kind: "Pod",
@@ -34,7 +34,7 @@ function pod(index: number, ready = true): KubeObject {
       namespace: "shop",
       labels: { app: name(index), "security.istio.io/tlsMode": "istio" },
     },
-    spec: { serviceAccountName: "default", containers: [{ name: "a" }] },
+    spec: { serviceAccountName, containers: [{ name: "a" }] },
     status: {
       podIP: `10.244.1.${index}`,
       phase: "Running",
@@ -43,13 +43,16 @@ function pod(index: number, ready = true): KubeObject {
   };
 }
 
-function slice(index: number, addresses: readonly string[]): KubeObject {
+function slice(index: number, addresses: readonly string[], unready: readonly string[] = []): KubeObject {
   return {
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
     metadata: { name: `${name(index)}-1`, namespace: "shop", labels: { "kubernetes.io/service-name": name(index) } },
     addressType: "IPv4",
-    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+    endpoints: [...addresses, ...unready].map((address) => ({
+      addresses: [address],
+      conditions: { ready: !unready.includes(address) },
+    })),
     ports: [{ name: index % 5 === 0 ? "tcp-db" : "http", port: 8080 }],
   } as unknown as KubeObject;
 }
@@ -135,6 +138,29 @@ test("an EndpointSlice touches endpoints only, and keeps every other object", ()
   );
   const after = source.resources(first, CLUSTER_TYPE, "*");
   for (const [key, cluster] of after) if (!key.includes("svc-1.")) assert.equal(cluster, before.get(key));
+});
+
+test("a pod's identity counts before the pod is ready, so that becoming ready changes endpoints alone", () => {
+  const { source, sidecars, seen } = mesh();
+  const [first] = sidecars;
+  assert.ok(first);
+  const name = "outbound|80||svc-1.shop.svc.cluster.local";
+  const endpoints = () => JSON.stringify(source.resources(first, ENDPOINT_TYPE, new Set([name])).get(name));
+  const before = endpoints();
+  source.apply([
+    { type: "set", object: pod(20, false, "other") },
+    { type: "set", object: slice(1, ["10.244.1.1"], ["10.244.1.20"]) },
+  ]);
+  assert.match(JSON.stringify(source.resources(first, CLUSTER_TYPE, "*").get(name)), /sa\/other/);
+  assert.equal(endpoints(), before);
+  for (const node of sidecars) subscribeAll(source, node);
+  seen.length = 0;
+  source.apply([{ type: "set", object: slice(1, ["10.244.1.1", "10.244.1.20"]) }]);
+  assert.deepEqual(
+    seen.map(({ types }) => types),
+    [["eds"]],
+  );
+  assert.match(endpoints(), /10\.244\.1\.20/);
 });
 
 test("a slice that says the same changes nothing", () => {

@@ -21,6 +21,8 @@ export interface MeshEndpoint {
   readonly weight: number;
   /** The pod's DNS name within a headless service. */
   readonly hostname: string | undefined;
+  /** One that is not gets no traffic, but its identity counts already: else every pod that becomes ready would change a cluster of every proxy. */
+  readonly isReady: boolean;
 }
 
 export interface WorkloadLookup {
@@ -38,13 +40,13 @@ export function endpointsOfSlices(
   for (const slice of slices) {
     for (const endpoint of slice.endpoints ?? []) {
       const isReady = endpoint.conditions?.ready !== false || service.publishNotReady;
-      if (!isReady) continue;
       for (const address of endpoint.addresses) {
         const workload = workloads.byIp(address);
         for (const port of slice.ports ?? []) {
           const servicePort = service.ports.find((candidate) => candidate.name === (port.name ?? ""));
           if (servicePort === undefined || port.port === undefined || port.port === null) continue;
-          out.push(endpointOf(service, servicePort, address, port.port, workload, workloads, endpoint.hostname));
+          const made = endpointOf(service, servicePort, address, port.port, workload, workloads, endpoint.hostname);
+          out.push(isReady ? made : { ...made, isReady });
         }
       }
     }
@@ -98,6 +100,7 @@ function endpointOf(
     locality: workload === undefined ? {} : workloads.localityOf(workload.nodeName),
     weight: 1,
     hostname,
+    isReady: true,
   };
 }
 
@@ -120,6 +123,7 @@ function inlineEndpoint(service: MeshService, port: MeshPort, inline: WorkloadEn
     },
     weight: inline.weight ?? 1,
     hostname: undefined,
+    isReady: true,
   };
 }
 

@@ -36,19 +36,19 @@ test("changes of the same types during a burst are one, after a rest in proporti
     change("rds");
     await fake.advance(1);
   }
-  await fake.advance(10);
+  await fake.advance(25);
   assert.deepEqual(rounds, [
     [0, 1],
-    [15, 2],
+    [30, 2],
   ]);
 });
 
-test("the rest ends after a tenth of a second, however long the round was", async () => {
+test("the rest ends after a quarter of a second, however long the round was", async () => {
   const { fake, rounds, change } = paced(400);
   change("cds");
   await settle();
   change("cds");
-  await fake.advance(99);
+  await fake.advance(249);
   assert.equal(rounds.length, 1);
   await fake.advance(2);
   assert.equal(rounds.length, 2);
@@ -60,7 +60,7 @@ test("what was sent for a round counts as the round's work", async () => {
   await settle();
   pace.worked(9);
   change("cds");
-  await fake.advance(29);
+  await fake.advance(59);
   assert.equal(rounds.length, 1);
   await fake.advance(2);
   assert.equal(rounds.length, 2);

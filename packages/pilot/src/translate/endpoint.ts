@@ -49,7 +49,7 @@ export function endpointsFor(
   const allowsMtls = tls === undefined || tls.mode === "ISTIO_MUTUAL";
   const out: LoadBalancedEndpoint[] = [];
   for (const endpoint of allEndpoints(context, service)) {
-    if (endpoint.servicePort !== port) continue;
+    if (endpoint.servicePort !== port || !endpoint.isReady) continue;
     if (subset !== undefined && !selects(subset.labels, endpoint.labels)) continue;
     out.push({
       endpoint,

@@ -121,7 +121,8 @@ function listenAddresses(context: TranslateContext, service: MeshService): reado
   const plain = service.addresses.filter((address) => !address.includes("/"));
   if (plain.length > 0 && plain.length === service.addresses.length) return plain;
   if (service.registry === "Kubernetes" && service.resolution === "Passthrough" && service.addresses.length === 0) {
-    const own = new Set((context.state.endpoints.get(service.key) ?? []).map((endpoint) => endpoint.address));
+    const endpoints = context.state.endpoints.get(service.key) ?? [];
+    const own = new Set(endpoints.filter(({ isReady }) => isReady).map(({ address }) => address));
     return own.size === 0 ? [] : [...own];
   }
   return ["0.0.0.0"];
