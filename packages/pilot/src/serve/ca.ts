@@ -4,12 +4,13 @@
  * key: the name comes from the authenticated caller.
  * https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md
  */
-import "reflect-metadata";
-import { createPrivateKey, randomBytes, webcrypto } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from "node:crypto";
 import { type Clock, MeshError } from "@argyle/core";
-import * as x509 from "@peculiar/x509";
 import type { CaFiles, CaStore } from "./ca-store.ts";
 import { spiffeId, type WorkloadIdentity } from "./identity.ts";
+import { readCertificateRequest } from "./x509/certificate-request.ts";
+import { type Issuer, readIssuer } from "./x509/issuer.ts";
+import { issueCertificate, type SubjectAltName } from "./x509/leaf-certificate.ts";
 
 export interface CaOptions {
   readonly store: CaStore;
@@ -38,59 +39,40 @@ export interface CertificateAuthority {
 
 /** Certificates are valid from a little before now: clocks differ. */
 const SKEW_MS = 120_000;
-const DAY_MS = 86_400_000;
-const ROOT_TTL_MS = 3650 * DAY_MS;
-const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 interface Signer {
-  readonly certificate: x509.X509Certificate;
-  readonly key: CryptoKey;
-  readonly algorithm: x509.X509CertificateCreateParams["signingAlgorithm"];
+  readonly issuer: Issuer;
+  readonly key: KeyObject;
+  readonly notAfter: number;
   /** Between the leaf and the root, PEM. */
   readonly intermediates: readonly string[];
   readonly rootPem: string;
 }
 
-type CryptoKey = webcrypto.CryptoKey;
-
 export async function createCertificateAuthority(options: CaOptions): Promise<CertificateAuthority> {
-  x509.cryptoProvider.set(webcrypto as never);
-  const signer = await loadSigner(await loadOrCreate(options));
+  const signer = loadSigner(await loadOrCreate(options));
   const maxTtlSeconds = options.maxTtlSeconds ?? 90 * 86_400;
   const defaultTtlSeconds = options.workloadTtlSeconds ?? 86_400;
 
-  const sign = async (
-    publicKey: x509.PublicKeyType,
-    san: x509.JsonGeneralName[],
-    isCritical: boolean,
-    ttlMs: number,
-  ) => {
+  const sign = (publicKeyInfo: Buffer, names: readonly SubjectAltName[], areNamesCritical: boolean, ttlMs: number) => {
     const now = options.clock.now();
-    const notAfter = Math.min(now + ttlMs, signer.certificate.notAfter.getTime());
-    const leaf = await x509.X509CertificateGenerator.create({
+    return issueCertificate({
       serialNumber: newSerialNumber(),
-      issuer: signer.certificate.subject,
-      notBefore: new Date(now - SKEW_MS),
-      notAfter: new Date(notAfter),
-      signingKey: signer.key as never,
-      signingAlgorithm: signer.algorithm as never,
-      publicKey,
-      extensions: [
-        new x509.BasicConstraintsExtension(false, undefined, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyEncipherment, true),
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth]),
-        new x509.SubjectAlternativeNameExtension(san, isCritical),
-        await x509.AuthorityKeyIdentifierExtension.create(signer.certificate),
-      ],
+      issuer: signer.issuer,
+      issuerKey: signer.key,
+      notBefore: now - SKEW_MS,
+      notAfter: Math.min(now + ttlMs, signer.notAfter),
+      publicKeyInfo,
+      names,
+      areNamesCritical,
     });
-    return pem(leaf);
   };
 
   return {
     rootCertPem: signer.rootPem,
-    rootExpiresAt: new x509.X509Certificate(signer.rootPem).notAfter.getTime(),
+    rootExpiresAt: Date.parse(new X509Certificate(signer.rootPem).validTo),
     async signWorkload(csrPem, identity, ttlSeconds) {
-      const csr = await readCsr(csrPem);
+      const publicKeyInfo = readCsr(csrPem);
       const seconds = ttlSeconds === 0 ? defaultTtlSeconds : ttlSeconds;
       if (seconds < 0 || seconds > maxTtlSeconds) {
         throw new MeshError(`the requested validity of ${seconds} s is not within ${maxTtlSeconds} s`, {
@@ -99,16 +81,16 @@ export async function createCertificateAuthority(options: CaOptions): Promise<Ce
         });
       }
       const uri = spiffeId(options.trustDomain, identity);
-      const leaf = await sign(csr.publicKey, [{ type: "url", value: uri }], true, seconds * 1000);
+      const leaf = sign(publicKeyInfo, [{ kind: "uri", value: uri }], true, seconds * 1000);
       return [leaf, ...signer.intermediates, signer.rootPem];
     },
     async issueServing(dnsNames, ttlSeconds) {
-      const keys = await webcrypto.subtle.generateKey(P256, true, ["sign", "verify"]);
-      const san = dnsNames.map((value) => ({ type: "dns" as const, value }));
-      const leaf = await sign(keys.publicKey as never, san, true, ttlSeconds * 1000);
+      const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+      const names = dnsNames.map((value) => ({ kind: "dns", value }) as const);
+      const leaf = sign(publicKey.export({ format: "der", type: "spki" }), names, true, ttlSeconds * 1000);
       return {
         certChainPem: [leaf, ...signer.intermediates].join(""),
-        privateKeyPem: await exportKey(keys.privateKey),
+        privateKeyPem: String(privateKey.export({ format: "pem", type: "pkcs8" })),
       };
     },
   };
@@ -117,6 +99,8 @@ export async function createCertificateAuthority(options: CaOptions): Promise<Ce
 async function loadOrCreate({ store, clock, trustDomain }: CaOptions): Promise<CaFiles> {
   const existing = (await store.load("cacerts")) ?? (await store.load("istio-ca-secret"));
   if (existing !== undefined) return existing;
+  // Once in the life of a mesh: what it takes is loaded when it is needed.
+  const { createRoot } = await import("./ca-root.ts");
   const created = await createRoot(clock.now(), trustDomain);
   if (await store.create("istio-ca-secret", created)) return created;
   const faster = await store.load("istio-ca-secret");
@@ -124,45 +108,21 @@ async function loadOrCreate({ store, clock, trustDomain }: CaOptions): Promise<C
   throw new MeshError("Secret istio-ca-secret exists but cannot be read", { code: "pilot.ca.no-key" });
 }
 
-async function createRoot(now: number, trustDomain: string): Promise<CaFiles> {
-  const keys = await webcrypto.subtle.generateKey(P256, true, ["sign", "verify"]);
-  const root = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: newSerialNumber(),
-    name: [{ O: [trustDomain] }],
-    notBefore: new Date(now - SKEW_MS),
-    notAfter: new Date(now + ROOT_TTL_MS),
-    keys: keys as never,
-    signingAlgorithm: P256,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey as never),
-    ],
-  });
-  return { "ca-cert.pem": pem(root), "ca-key.pem": await exportKey(keys.privateKey) };
-}
-
-async function loadSigner(files: CaFiles): Promise<Signer> {
+function loadSigner(files: CaFiles): Signer {
   const certPem = files["ca-cert.pem"];
   const keyPem = files["ca-key.pem"];
   if (certPem === undefined || keyPem === undefined) {
     throw new MeshError("the CA Secret must have ca-cert.pem and ca-key.pem", { code: "pilot.ca.no-key" });
   }
   try {
-    const certificate = new x509.X509Certificate(certPem);
-    const key = createPrivateKey(keyPem);
-    const algorithm =
-      key.asymmetricKeyType === "ec"
-        ? { name: "ECDSA", namedCurve: curveOf(key.asymmetricKeyDetails?.namedCurve), hash: "SHA-256" }
-        : { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
-    const der = key.export({ format: "der", type: "pkcs8" });
+    const certificate = new X509Certificate(certPem);
     const rootPem = normalize(files["root-cert.pem"] ?? certPem);
     const isRoot = files["root-cert.pem"] === undefined || normalize(certPem) === rootPem;
     const chain = splitPem(files["cert-chain.pem"] ?? certPem).filter((one) => one !== rootPem);
     return {
-      certificate,
-      algorithm,
-      key: await webcrypto.subtle.importKey("pkcs8", der, algorithm, false, ["sign"]),
+      issuer: readIssuer(certificate.raw),
+      key: createPrivateKey(keyPem),
+      notAfter: Date.parse(certificate.validTo),
       intermediates: isRoot ? [] : chain,
       rootPem,
     };
@@ -171,37 +131,23 @@ async function loadSigner(files: CaFiles): Promise<Signer> {
   }
 }
 
-async function readCsr(csrPem: string): Promise<x509.Pkcs10CertificateRequest> {
-  const refuse = (cause?: unknown) =>
-    new MeshError("not a valid certificate signing request", { code: "pilot.ca.bad-csr", origin: "downstream", cause });
+function readCsr(csrPem: string): Buffer {
   try {
-    const csr = new x509.Pkcs10CertificateRequest(csrPem);
-    if (await csr.verify()) return csr;
+    return readCertificateRequest(csrPem);
   } catch (cause) {
-    throw refuse(cause);
+    throw new MeshError("not a valid certificate signing request", {
+      code: "pilot.ca.bad-csr",
+      origin: "downstream",
+      cause,
+    });
   }
-  throw refuse();
-}
-
-function curveOf(name: string | undefined): string {
-  if (name === "secp384r1") return "P-384";
-  return name === "secp521r1" ? "P-521" : "P-256";
 }
 
 /** 127 random bits: positive, as RFC 5280 §4.1.2.2 demands. */
-function newSerialNumber(): string {
+function newSerialNumber(): Buffer {
   const bytes = randomBytes(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
-  return bytes.toString("hex");
-}
-
-async function exportKey(key: CryptoKey): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", key));
-  return String(createPrivateKey({ key: der, format: "der", type: "pkcs8" }).export({ format: "pem", type: "pkcs8" }));
-}
-
-function pem(certificate: x509.X509Certificate): string {
-  return `${certificate.toString("pem").trim()}\n`;
+  return bytes;
 }
 
 function splitPem(text: string): string[] {
@@ -211,5 +157,5 @@ function splitPem(text: string): string[] {
 }
 
 function normalize(certPem: string): string {
-  return pem(new x509.X509Certificate(certPem));
+  return `${new X509Certificate(certPem).toString().trim()}\n`;
 }
