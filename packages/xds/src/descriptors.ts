@@ -34,21 +34,28 @@ export interface XdsRegistry {
   readonly files: FileRegistry;
 }
 
-/** `bytes` is a serialised FileDescriptorSet, dependencies first. */
+/** `bytes` is a serialised FileDescriptorSet, dependencies first. It is read when first needed: a restarted proxy serves before it needs it. */
 export function createXdsRegistry(bytes: Uint8Array): XdsRegistry {
-  const files = createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));
-  const tables = createMessageTables(files);
+  let known: FileRegistry | undefined;
+  const read = () => {
+    known ??= createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));
+    return known;
+  };
+  const tables = createMessageTables(read);
   const encodeJson = createJsonEncoder(tables);
   const decodeJson = createJsonDecoder(tables);
-  const find = (type: string): DescMessage | undefined => files.getMessage(typeNameOf(type));
+  const find = (type: string): DescMessage | undefined => read().getMessage(typeNameOf(type));
   const unknown = (type: string) => err([{ path: "", message: `unknown message type ${typeNameOf(type)}` }]);
 
   return {
-    files,
+    get files() {
+      return read();
+    },
     has: (type) => find(type) !== undefined,
     encode(type, json) {
       const bytes = encodeJson(typeNameOf(type), json);
       if (bytes !== undefined) return ok(bytes);
+      const files = read();
       const desc = find(type);
       if (desc === undefined) return unknown(type);
       const plain = plainJson(json);
@@ -61,6 +68,7 @@ export function createXdsRegistry(bytes: Uint8Array): XdsRegistry {
     decode(type, value) {
       const json = decodeJson(typeNameOf(type), value);
       if (json !== undefined) return ok(json);
+      const files = read();
       const desc = find(type);
       if (desc === undefined) return unknown(type);
       try {

@@ -11,7 +11,7 @@ import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE, ty
 
 declare const __ARGYLE_ROOT__: string;
 const { files } = createXdsRegistry(readFileSync(`${__ARGYLE_ROOT__}/dist/assets/xds.binpb`));
-const tables = createMessageTables(files);
+const tables = createMessageTables(() => files);
 const encode = createJsonEncoder(tables);
 const decode = createJsonDecoder(tables);
 const registry = files;

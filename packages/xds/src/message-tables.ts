@@ -79,7 +79,7 @@ export interface MessageTables {
   of(typeName: string): MessageTable | undefined;
 }
 
-export function createMessageTables(files: FileRegistry): MessageTables {
+export function createMessageTables(files: () => FileRegistry): MessageTables {
   const made = new Map<string, MessageTable>();
   const tableOf = (desc: DescMessage): MessageTable => {
     let table = made.get(desc.typeName);
@@ -97,7 +97,9 @@ export function createMessageTables(files: FileRegistry): MessageTables {
   };
   return {
     of(typeName) {
-      const desc = files.getMessage(typeName);
+      const known = made.get(typeName);
+      if (known !== undefined) return known;
+      const desc = files().getMessage(typeName);
       return desc === undefined ? undefined : tableOf(desc);
     },
   };

@@ -104,7 +104,7 @@ export function createXdsWire(registry: XdsRegistry): XdsWire {
       }),
     ),
     discoveryResponse: codec<DiscoveryResponse, RawResponse>(
-      find(`${DISCOVERY}.DiscoveryResponse`),
+      () => find(`${DISCOVERY}.DiscoveryResponse`),
       (response) => ({ ...response }),
       ({ typeUrl, versionInfo, nonce, resources }) => ({
         typeUrl,
@@ -139,22 +139,22 @@ export function createXdsWire(registry: XdsRegistry): XdsWire {
       decode: decodeDeltaResponse,
     },
     certificateRequest: codec<CertificateRequest, { csr: string; validityDuration: bigint }>(
-      find("istio.v1.auth.IstioCertificateRequest"),
+      () => find("istio.v1.auth.IstioCertificateRequest"),
       ({ csr, validitySeconds }) => ({ csr, validityDuration: BigInt(Math.round(validitySeconds)) }),
       ({ csr, validityDuration }) => ({ csr, validitySeconds: Number(validityDuration) }),
     ),
     certificateResponse: codec<CertificateResponse, { certChain: readonly string[] }>(
-      find("istio.v1.auth.IstioCertificateResponse"),
+      () => find("istio.v1.auth.IstioCertificateResponse"),
       (response) => ({ ...response }),
       ({ certChain }) => ({ certChain }),
     ),
   };
 }
 
-function codec<T, Raw>(desc: DescMessage, toRaw: (value: T) => object, fromRaw: (raw: Raw) => T): Codec<T> {
+function codec<T, Raw>(desc: () => DescMessage, toRaw: (value: T) => object, fromRaw: (raw: Raw) => T): Codec<T> {
   return {
-    encode: (value) => toBinary(desc, create(desc, toRaw(value) as Record<string, unknown>)),
-    decode: (bytes) => fromRaw(fromBinary(desc, bytes) as unknown as Raw),
+    encode: (value) => toBinary(desc(), create(desc(), toRaw(value) as Record<string, unknown>)),
+    decode: (bytes) => fromRaw(fromBinary(desc(), bytes) as unknown as Raw),
   };
 }
 

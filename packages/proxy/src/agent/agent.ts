@@ -4,7 +4,15 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type BackoffPolicy, backoffDelay, type Clock, describeError, errnoOf, type Logger } from "@argyle/core";
+import {
+  type BackoffPolicy,
+  backoffDelay,
+  type Clock,
+  describeError,
+  errnoOf,
+  type Logger,
+  type Timer,
+} from "@argyle/core";
 import {
   CLUSTER_TYPE,
   createXdsWire,
@@ -67,6 +75,7 @@ export interface Agent {
 const TYPES: readonly string[] = [CLUSTER_TYPE, ENDPOINT_TYPE, SECRET_TYPE, LISTENER_TYPE, ROUTE_TYPE];
 const LOCAL_SECRETS: ReadonlySet<string> = new Set(["default", "ROOTCA"]);
 const BACKOFF: BackoffPolicy = { baseMs: 100, maxMs: 5_000 };
+const CATCH_UP_MS = 500;
 const NO_TYPES: ReadonlyMap<string, TypeProgress> = new Map();
 
 export function createAgentShared(registry: XdsRegistry): AgentShared {
@@ -129,8 +138,8 @@ export function startAgent(options: AgentOptions): Agent {
   };
 
   /** What it holds is applied as if istiod had sent it; a resource that is refused now is asked for again. */
-  const restore = async (): Promise<ReadonlyMap<string, readonly ResourceUpsert[]>> => {
-    const lists = await Promise.all(TYPES.map((typeUrl) => held.takeResources(typeUrl)));
+  const restore = (): ReadonlyMap<string, readonly ResourceUpsert[]> => {
+    const lists = TYPES.map((typeUrl) => held.takeResources(typeUrl));
     const inForce = new Map<string, readonly ResourceUpsert[]>();
     TYPES.forEach((typeUrl, i) => {
       const upserts = lists[i] ?? [];
@@ -145,8 +154,14 @@ export function startAgent(options: AgentOptions): Agent {
     return inForce;
   };
 
+  let catchUpTimer: Timer | undefined;
+  const catchUp = () =>
+    new Promise<void>((resolve) => {
+      catchUpTimer = clock.after(CATCH_UP_MS * (0.5 + random()), resolve, { unref: true });
+    });
+
   const run = async () => {
-    const fromBefore = await restore();
+    const fromBefore = restore();
     if (fromBefore.size === 0) endRestore();
     const files = await readFiles();
     if (files === undefined) return;
@@ -173,6 +188,8 @@ export function startAgent(options: AgentOptions): Agent {
     await certificate.restored;
     endRestore();
     await certificate.issued;
+    // A worker that has just taken over serves first, with what all its proxies held; what changed meanwhile can wait a moment.
+    if (fromBefore.size > 0) await catchUp();
     if (isClosed) return;
     ads = createAdsClient({
       node: self.node,
@@ -207,6 +224,7 @@ export function startAgent(options: AgentOptions): Agent {
     }),
     close() {
       isClosed = true;
+      catchUpTimer?.cancel();
       held.close();
       fileSecrets.close();
       certificate?.close();

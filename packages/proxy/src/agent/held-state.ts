@@ -8,7 +8,8 @@
  *
  * Invariants: only what was accepted is written; a file is replaced by rename, so it is whole or the old one; what cannot be read is not held.
  */
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFileSync, rmSync } from "node:fs";
+import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Clock, describeError, errnoOf, type Logger, type Timer } from "@argyle/core";
 import { shortTypeName } from "@argyle/xds";
@@ -21,8 +22,8 @@ export interface HeldIdentity {
 }
 
 export interface HeldState {
-  takeResources(typeUrl: string): Promise<readonly ResourceUpsert[]>;
-  takeIdentity(): Promise<HeldIdentity | undefined>;
+  takeResources(typeUrl: string): readonly ResourceUpsert[];
+  takeIdentity(): HeldIdentity | undefined;
   /** `current` is asked when it is time to write: changes of a moment are one write. */
   keepResources(typeUrl: string, current: () => Iterable<ResourceUpsert>): void;
   keepIdentity(identity: HeldIdentity): void;
@@ -54,11 +55,12 @@ export function createHeldState(options: HeldStateOptions): HeldState {
   /** One write at a time: two renames of the same file must not overtake each other. */
   let writing = Promise.resolve();
 
-  const take = async (name: string): Promise<string | undefined> => {
+  // Nothing is served before this is read, and a hundred small files in memory are read at once sooner than they are waited for.
+  const take = (name: string): string | undefined => {
     const path = join(directory, name);
     try {
-      const text = await readFile(path, "utf8");
-      await rm(path);
+      const text = readFileSync(path, "utf8");
+      rmSync(path);
       return text;
     } catch (error) {
       if (errnoOf(error) !== "ENOENT") log.warn("held state cannot be read", { name, error: describeError(error) });
@@ -88,9 +90,9 @@ export function createHeldState(options: HeldStateOptions): HeldState {
   };
 
   return {
-    async takeResources(typeUrl) {
+    takeResources(typeUrl) {
       const name = shortTypeName(typeUrl);
-      const text = await take(name);
+      const text = take(name);
       if (text === undefined) return [];
       try {
         return parseResources(text, options.parse);
@@ -99,8 +101,8 @@ export function createHeldState(options: HeldStateOptions): HeldState {
         return [];
       }
     },
-    async takeIdentity() {
-      const text = await take("identity");
+    takeIdentity() {
+      const text = take("identity");
       if (text === undefined) return undefined;
       try {
         return JSON.parse(text) as HeldIdentity;

@@ -95,7 +95,7 @@ export function keepWorkloadCertificate(options: WorkloadCertificateOptions): Wo
     return leaf;
   };
   const start = async () => {
-    const identity = await options.held.takeIdentity();
+    const identity = options.held.takeIdentity();
     if (isClosed) return;
     try {
       if (identity !== undefined && isFresh(identity, options.spiffeId, clock.now())) {

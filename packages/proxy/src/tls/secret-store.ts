@@ -24,6 +24,8 @@ export interface SecretStore {
   isSettled(tls: TlsConfig): boolean;
   /** Undefined while a secret is missing. */
   contextOf(tls: TlsConfig): CachedContext | undefined;
+  /** For connections that we open: clusters with the same secrets share one, since whom they accept is judged after the handshake. */
+  clientContextOf(tls: TlsConfig): CachedContext | undefined;
 }
 
 export interface CachedContext {
@@ -37,6 +39,7 @@ export function createSecretStore(): SecretStore {
   const secrets = new Map<string, StoredSecret>();
   const absent = new Set<string>();
   const cache = new WeakMap<TlsConfig, { readonly key: string; readonly value: CachedContext }>();
+  const ofClients = new Map<string, CachedContext>();
   const resolve = (ref: SecretRef | undefined) =>
     ref === undefined ? undefined : ref.kind === "inline" ? ref.secret : secrets.get(ref.name)?.config;
   const version = (ref: SecretRef | undefined) =>
@@ -45,6 +48,7 @@ export function createSecretStore(): SecretStore {
     get: (name) => secrets.get(name),
     set(secret) {
       secrets.set(secret.name, secret);
+      ofClients.clear();
       absent.delete(secret.name);
     },
     markAbsent(name) {
@@ -65,6 +69,21 @@ export function createSecretStore(): SecretStore {
       if (known?.key === key) return known.value;
       const value = build(tls, resolve(tls.certificate), resolve(tls.validation));
       cache.set(tls, { key, value });
+      return value;
+    },
+    clientContextOf(tls) {
+      if (tls.certificate?.kind === "inline" || tls.validation?.kind === "inline") return store.contextOf(tls);
+      const key = JSON.stringify([
+        tls.certificate?.name,
+        tls.validation?.name,
+        tls.minVersion,
+        tls.maxVersion,
+        tls.ciphers,
+      ]);
+      const known = ofClients.get(key);
+      if (known !== undefined) return known;
+      const value = store.contextOf(tls);
+      if (value !== undefined) ofClients.set(key, value);
       return value;
     },
   };

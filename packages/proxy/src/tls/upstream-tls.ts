@@ -32,7 +32,7 @@ export function createUpstreamTls(tls: TlsConfig, secrets: SecretStore, requeste
     alpn: tls.alpn,
     secure(socket, alpn, timeoutMs) {
       return new Promise((resolve, reject) => {
-        const cached = secrets.contextOf(tls);
+        const cached = secrets.clientContextOf(tls);
         if (cached === undefined) {
           reject(new MeshError("Secret is not supplied by SDS", { code: "proxy.tls.secret-missing" }));
           return;
