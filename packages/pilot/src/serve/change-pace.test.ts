@@ -36,19 +36,19 @@ test("changes of the same types during a burst are one, after a rest in proporti
     change("rds");
     await fake.advance(1);
   }
-  await fake.advance(25);
+  await fake.advance(10);
   assert.deepEqual(rounds, [
     [0, 1],
-    [30, 2],
+    [15, 2],
   ]);
 });
 
-test("the rest ends after a quarter of a second, however long the round was", async () => {
+test("the rest ends after a tenth of a second, however long the round was", async () => {
   const { fake, rounds, change } = paced(400);
   change("cds");
   await settle();
   change("cds");
-  await fake.advance(249);
+  await fake.advance(99);
   assert.equal(rounds.length, 1);
   await fake.advance(2);
   assert.equal(rounds.length, 2);
@@ -60,10 +60,27 @@ test("what was sent for a round counts as the round's work", async () => {
   await settle();
   pace.worked(9);
   change("cds");
-  await fake.advance(59);
+  await fake.advance(29);
   assert.equal(rounds.length, 1);
   await fake.advance(2);
   assert.equal(rounds.length, 2);
+});
+
+test("a round for several changes rests longer, at most a quarter of a second", async () => {
+  for (const { roundMs, restMs } of [
+    { roundMs: 5, restMs: 30 },
+    { roundMs: 100, restMs: 250 },
+  ]) {
+    const { fake, rounds, change } = paced(roundMs);
+    change("cds");
+    change("cds");
+    await settle();
+    change("cds");
+    await fake.advance(restMs - 1);
+    assert.equal(rounds.length, 1);
+    await fake.advance(2);
+    assert.equal(rounds.length, 2);
+  }
 });
 
 test("nothing happens after the end", async () => {

@@ -1,7 +1,8 @@
 /**
  * When istiod looks for what a change means for its proxies. A single change is taken up in the next turn of the event loop; while changes keep
- * coming, translation takes a bounded share of the time: after a round that took t, the next one waits for REST times t (at most MAX_REST_MS) and takes
- * up all changes of the meantime together. So a burst of n changes costs a few translations instead of n, and nobody pays a debounce floor.
+ * coming, translation takes a bounded share of the time: after a round that took t, the next one waits for a multiple of t and takes up all changes of the
+ * meantime together. So a burst of n changes costs a few translations instead of n, and nobody pays a debounce floor. A round that took up several changes
+ * is a burst's, and rests longer than one after which the next single change may be somebody's who waits for it.
  */
 import type { Clock, Timer } from "@argyle/core";
 import type { ConfigChange } from "./config-source.ts";
@@ -19,9 +20,15 @@ export interface ChangePaceOptions {
   readonly round: (changes: readonly ConfigChange[], changedAt: number) => void;
 }
 
+interface Rest {
+  /** Times what the round took. */
+  readonly share: number;
+  readonly maxMs: number;
+}
+
+const AFTER_ONE: Rest = { share: 3, maxMs: 100 };
 /** A push costs the proxies, on the same machine, about twice what it costs us: so a burst leaves half of the time to everybody else. */
-const REST = 6;
-const MAX_REST_MS = 250;
+const IN_BURST: Rest = { share: 6, maxMs: 250 };
 
 export function createChangePace(options: ChangePaceOptions): ChangePace {
   const { clock } = options;
@@ -30,18 +37,24 @@ export function createChangePace(options: ChangePaceOptions): ChangePace {
   let changedAt = 0;
   let restUntil = 0;
   let tookMs = 0;
+  let arrived = 0;
+  /** How many changes the last round was for. */
+  let takenUp = 0;
   let timer: Timer | undefined;
   let isBooked = false;
   let isClosed = false;
 
   const rest = () => {
-    restUntil = clock.monotonic() + Math.min(MAX_REST_MS, REST * tookMs);
+    const { share, maxMs } = takenUp > 1 ? IN_BURST : AFTER_ONE;
+    restUntil = clock.monotonic() + Math.min(maxMs, share * tookMs);
   };
   const run = () => {
     isBooked = false;
     if (isClosed) return;
     const changes = [...pending.values()];
     pending.clear();
+    takenUp = arrived;
+    arrived = 0;
     const started = clock.monotonic();
     options.round(changes, changedAt);
     tookMs = clock.monotonic() - started;
@@ -57,6 +70,7 @@ export function createChangePace(options: ChangePaceOptions): ChangePace {
   return {
     changed(change) {
       if (pending.size === 0) changedAt = clock.monotonic();
+      arrived += 1;
       pending.set([...change.typeUrls].sort().join(), change);
       if (isBooked) return;
       isBooked = true;
