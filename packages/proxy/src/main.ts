@@ -31,6 +31,8 @@ const FLAGS = {
   help: { kind: "boolean", alias: "h", help: "this text" },
 } as const;
 
+const READ_DESCRIPTORS_MS = 1000;
+
 async function main(): Promise<void> {
   const parsed = parseOptions(process.argv.slice(2), FLAGS);
   if (!parsed.ok) {
@@ -109,6 +111,8 @@ async function main(): Promise<void> {
       }),
   });
   log.info("worker started", { directory, pid: process.pid });
+  // Before the first pod comes; a worker that took over serves first.
+  systemClock.after(READ_DESCRIPTORS_MS, () => void registry.files, { unref: true });
   onSignal(async () => {
     await worker.close();
     connectIstiod.close();

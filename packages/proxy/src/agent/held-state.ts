@@ -44,8 +44,8 @@ export interface HeldStateOptions {
  * Between these, so that the agents of a worker do not all write in one turn, and a start, in which every proxy takes a dozen changes a second, is one
  * or two writes.
  */
-const MIN_DELAY_MS = 1000;
-const MAX_DELAY_MS = 3000;
+const MIN_DELAY_MS = 2000;
+const MAX_DELAY_MS = 5000;
 
 export function createHeldState(options: HeldStateOptions): HeldState {
   const { directory, clock, log } = options;
