@@ -112,8 +112,9 @@ export function startWorker(deps: WorkerDeps): Worker {
     const found = new Map<string, Found>();
     for (const name of listNames(directory)) {
       if (!name.endsWith(".json")) continue;
-      const file = readSpec(join(directory, name));
-      if (file !== undefined) found.set(name.slice(0, -".json".length), file);
+      const podIp = name.slice(0, -".json".length);
+      const file = readSpec(join(directory, name), entries.get(podIp));
+      if (file !== undefined) found.set(podIp, file);
     }
     for (const [podIp, entry] of entries) {
       const file = found.get(podIp);
@@ -155,7 +156,16 @@ export function startWorker(deps: WorkerDeps): Worker {
       if (!texts.some((text) => text.includes(name)))
         rmSync(join(deps.heldDir, name), { recursive: true, force: true });
   };
-  const watcher = watch(directory, scan);
+  let isScanBooked = false;
+  /** Our own state files are no news, and a pod that starts makes several events in one turn. */
+  const watcher = watch(directory, (_event, name) => {
+    if (isScanBooked || (name !== null && !/\.(json|killed)$/.test(name))) return;
+    isScanBooked = true;
+    setImmediate(() => {
+      isScanBooked = false;
+      scan();
+    });
+  });
   watcher.on("error", (error) => log.warn("cannot watch the worker directory", { error: describeError(error) }));
   scan();
   rescan();
@@ -184,10 +194,12 @@ function listNames(directory: string): readonly string[] {
   }
 }
 
-function readSpec(path: string): Found | undefined {
+/** A file that is the one of before is not read again. */
+function readSpec(path: string, before: Found | undefined): Found | undefined {
   try {
     const { ino, mtimeMs } = statSync(path);
-    return { text: readFileSync(path, "utf8"), stamp: `${ino} ${mtimeMs}` };
+    const stamp = `${ino} ${mtimeMs}`;
+    return stamp === before?.stamp ? before : { text: readFileSync(path, "utf8"), stamp };
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
