@@ -61,7 +61,7 @@ async function buildBundles() {
   }
   for (const image of images) {
     if (image.program === undefined) continue;
-    entries.push({ in: join(image.dir, image.program), out: `images/${image.id}/main` });
+    entries.push({ in: join(image.dir, image.program), out: `images/${image.id}/main`, smallHeap: image.smallHeap });
     for (const [tool, source] of Object.entries(image.bin ?? {})) {
       entries.push({ in: join(image.dir, source), out: `images/${image.id}/bin/${tool}` });
     }
@@ -69,17 +69,18 @@ async function buildBundles() {
   await bundle(entries.map((entry) => ({ in: entry.in, out: `${entry.out}.bundle` })));
   // What is run is a two-line program that loads its bundle through V8's code cache.
   copyFileSync(join(root, "scripts/bundle-loader.cjs"), join(dist, "loader.cjs"));
-  for (const { out } of entries) {
+  for (const { out, smallHeap } of entries) {
+    const options = smallHeap === true ? ", { smallHeap: true }" : "";
     const loader = relative(dirname(join(dist, out)), join(dist, "loader.cjs"));
     writeFileSync(
       join(dist, `${out}.cjs`),
-      `require("./${loader}")(require("node:path").join(__dirname, "${basename(out)}.bundle.cjs"), module);\n`,
+      `require("./${loader}")(require("node:path").join(__dirname, "${basename(out)}.bundle.cjs"), module${options});\n`,
     );
   }
   // The preload is loaded into every Node program of a pod: as small as can be, and without a cache of its own.
   const preload = join(root, "packages/pod-network/src/preload/preload.ts");
   if (existsSync(preload)) await bundle([{ in: preload, out: "preload" }]);
-  const index = images.map(({ dir, program, bin, ...image }) => ({
+  const index = images.map(({ dir, program, bin, smallHeap, ...image }) => ({
     ...image,
     directory: `images/${image.id}`,
     ...(program === undefined ? {} : { main: `images/${image.id}/main.cjs` }),
@@ -106,8 +107,14 @@ function bundle(entryPoints) {
     sourcemap: false,
     legalComments: "none",
     logLevel: "error",
-    define: { "import.meta.url": "__argyleModuleUrl" },
-    banner: { js: 'const __argyleModuleUrl = require("node:url").pathToFileURL(__filename).href;' },
+    define: {
+      "import.meta.url": "__argyleModuleUrl",
+      // As from Node 21 on. Without it pg finds out where it runs by making a Response, which loads all of undici: half of a program's start.
+      navigator: "__argyleNavigator",
+    },
+    banner: {
+      js: 'const __argyleModuleUrl = require("node:url").pathToFileURL(__filename).href, __argyleNavigator = { userAgent: "Node.js" };',
+    },
   });
 }
 
@@ -134,6 +141,7 @@ export function workspaceAliases() {
     ...packages,
     ["@sock-shop/kit", join(kit, "index.ts")],
     ["@sock-shop/kit/amqp", join(kit, "amqp.ts")],
+    ["@sock-shop/kit/database", join(kit, "database.ts")],
   ]);
 }
 

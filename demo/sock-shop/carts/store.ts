@@ -1,6 +1,6 @@
 /** Carts in PostgreSQL: one row an item, a cart exists as soon as somebody asks for it. */
 import { randomBytes } from "node:crypto";
-import { openDatabase, type Row } from "@sock-shop/kit";
+import { openDatabase, type Row } from "@sock-shop/kit/database";
 
 export interface Item {
   readonly id: string;

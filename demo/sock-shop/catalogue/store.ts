@@ -1,5 +1,5 @@
 /** The socks in PostgreSQL. */
-import { openDatabase, type Row } from "@sock-shop/kit";
+import { openDatabase, type Row } from "@sock-shop/kit/database";
 import { MIGRATIONS } from "./migrations.ts";
 
 export interface Sock {

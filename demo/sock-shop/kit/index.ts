@@ -1,5 +1,4 @@
 export { type CallOptions, type CallResult, call } from "./call.ts";
-export { type Database, openDatabase, type Row } from "./database.ts";
 export { hal } from "./hal.ts";
 export { type HealthOptions, healthRoute, type Need, vitalStore } from "./health.ts";
 export {

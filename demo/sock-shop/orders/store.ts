@@ -1,5 +1,5 @@
 /** Orders in PostgreSQL, each kept whole as it was acknowledged, with how far it has come. */
-import { type Database, openDatabase, type Row } from "@sock-shop/kit";
+import { type Database, openDatabase, type Row } from "@sock-shop/kit/database";
 
 export interface OrderItem {
   readonly id: string;

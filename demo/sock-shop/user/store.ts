@@ -1,6 +1,7 @@
 /** Customers with their addresses and cards in PostgreSQL. Ids are 24 hexadecimal digits, as the original's are. */
 import { randomBytes } from "node:crypto";
-import { HttpError, openDatabase, type Row } from "@sock-shop/kit";
+import { HttpError } from "@sock-shop/kit";
+import { openDatabase, type Row } from "@sock-shop/kit/database";
 import { MIGRATIONS } from "./migrations.ts";
 import { hashPassword, verifyPassword } from "./password.ts";
 

@@ -59,7 +59,7 @@ export function resolveProgram(
 
 function ownProgram(
   main: string,
-  { entry, distDir, nodePath }: Pick<CommandInputs, "entry" | "distDir" | "nodePath">,
+  { distDir, nodePath }: Pick<CommandInputs, "distDir" | "nodePath">,
 ): readonly string[] {
-  return [nodePath, ...(entry.nodeFlags ?? []), `${distDir}/${main}`];
+  return [nodePath, `${distDir}/${main}`];
 }

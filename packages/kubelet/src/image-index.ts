@@ -13,8 +13,6 @@ export interface ImageEntry {
   readonly directory: string;
   /** Entry bundle below dist/; absent for runtime proxy and exec. */
   readonly main?: string;
-  /** Of Node for the program: `--max-semi-space-size=1` and the like. */
-  readonly nodeFlags?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** Command paths of the original image that mean our program. */
