@@ -2,7 +2,6 @@
  * Request bodies: read with Kubernetes' limit, decoded by Content-Type (JSON, YAML, protobuf).
  * kubectl 1.32+ and helm send protobuf from typed clients and do not fall back to JSON.
  */
-import type { IncomingMessage } from "node:http";
 import { describeError, formatProblems } from "@argyle/core";
 import { decodeProtobuf } from "@argyle/kube-types";
 import { parse as parseYaml } from "yaml";
@@ -13,7 +12,7 @@ import { badRequest, failure, unsupportedMediaType } from "./status.ts";
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
 const ACCEPTED = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
 
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
+export async function readBody(request: AsyncIterable<unknown>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {

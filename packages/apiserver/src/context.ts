@@ -1,5 +1,5 @@
 /** What every route gets: the server's parts, and one request. */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders } from "node:http";
 import type { Clock, Logger } from "@argyle/core";
 import type { KubeObject, Resource, Schemas } from "@argyle/kube-types";
 import type { Admission } from "./admission/chain.ts";
@@ -24,10 +24,36 @@ export interface ServerContext {
   readonly dialService: DialService;
 }
 
+/** What a route needs to know of a request: node:http's, or one of loopback.ts. */
+export interface ApiRequest extends AsyncIterable<unknown> {
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly complete: boolean;
+  readonly destroyed: boolean;
+}
+
+/** What a route may do with the answer. */
+export interface ApiResponse {
+  statusCode: number;
+  readonly headersSent: boolean;
+  readonly destroyed: boolean;
+  /** What was written and nobody has read yet. */
+  readonly writableLength: number;
+  getHeader(name: string): number | string | readonly string[] | undefined;
+  setHeader(name: string, value: number | string | readonly string[]): unknown;
+  writeHead(code: number, headers: Readonly<Record<string, string>>): unknown;
+  flushHeaders(): void;
+  write(text: string): unknown;
+  end(text?: string): unknown;
+  destroy(): unknown;
+  on(event: "close", listener: () => void): unknown;
+}
+
 export interface Call {
   readonly context: ServerContext;
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly request: ApiRequest;
+  readonly response: ApiResponse;
   readonly query: URLSearchParams;
   readonly user: Identity;
   /** Texts that become `Warning: 299 - "…"` headers. */

@@ -1,7 +1,8 @@
 /** What an API server is started with and what it offers to the process that started it. No environment, no globals. */
 import type { Duplex } from "node:stream";
 import type { Clock, Logger } from "@argyle/core";
-import type { ClusterPki } from "./pki.ts";
+import type { Loopback } from "./loopback.ts";
+import type { ClusterPki, KeyPair } from "./pki.ts";
 
 /** Opens a byte stream to a host and port of the pod network: a Service name, a virtual IP, a pod IP, or plain TCP. */
 export type DialService = (host: string, port: number) => Promise<Duplex>;
@@ -27,6 +28,8 @@ export interface ApiServer {
   readonly pki: ClusterPki;
   /** Files written for clients: the admin's kubeconfig and one per component. */
   readonly kubeconfigs: KubeconfigPaths;
+  /** For a client in this process, known as the certificate's user. */
+  loopback(as: KeyPair, userAgent: string): Loopback;
   /** Ends watches and streams, makes the store durable, frees the port. */
   close(): Promise<void>;
 }

@@ -1,8 +1,7 @@
 /** Writes a Reply, a Status or plain JSON. The only place that knows the response's head. */
-import type { ServerResponse } from "node:http";
 import { apiVersionOf, type KubeObject, type Status } from "@argyle/kube-types";
 import { stringify as stringifyYaml } from "yaml";
-import type { Reply, ResourceCall } from "./context.ts";
+import type { ApiResponse, Reply, ResourceCall } from "./context.ts";
 import { buildTable, chooseForm, encodeStored, type Form, inVersion, toPartial } from "./representation.ts";
 
 export function sendReply(call: ResourceCall, reply: Reply): void {
@@ -55,15 +54,15 @@ function contentTypeOf(form: Form, reply: Reply): string {
   return `application/json;as=${as};g=meta.k8s.io;v=${form.version}`;
 }
 
-export function sendStatus(response: ServerResponse, status: Status): void {
+export function sendStatus(response: ApiResponse, status: Status): void {
   sendText(response, status.code, JSON.stringify(status), "application/json");
 }
 
-export function sendJson(response: ServerResponse, body: unknown, contentType = "application/json"): void {
+export function sendJson(response: ApiResponse, body: unknown, contentType = "application/json"): void {
   sendText(response, 200, JSON.stringify(body), contentType);
 }
 
-export function sendText(response: ServerResponse, code: number, text: string, contentType: string): void {
+export function sendText(response: ApiResponse, code: number, text: string, contentType: string): void {
   response.statusCode = code;
   response.setHeader("content-type", contentType);
   response.setHeader("cache-control", response.getHeader("cache-control") ?? "no-cache, private");
@@ -72,7 +71,7 @@ export function sendText(response: ServerResponse, code: number, text: string, c
 }
 
 /** RFC 7234 warn-code 299 with a quoted text, as kubectl reads it; control characters cannot travel in a header. */
-function setWarnings(response: ServerResponse, warnings: readonly string[]): void {
+function setWarnings(response: ApiResponse, warnings: readonly string[]): void {
   if (warnings.length === 0) return;
   const quoted = warnings.map((w) => {
     const plain = w.replace(/[^\t\x20-\x7e]/g, (c) => (c.charCodeAt(0) < 0x20 ? " " : encodeURIComponent(c)));

@@ -3,8 +3,9 @@
  * Anonymous clients may ask /healthz, /readyz, /livez and /version; everybody else may do everything (there is no RBAC).
  * HTTP/1.1 only: exec and port-forward are upgrades.
  */
+import { X509Certificate } from "node:crypto";
 import { mkdirSync } from "node:fs";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -15,10 +16,11 @@ import { createSchemas } from "@argyle/kube-types";
 import { createAdmission } from "./admission/chain.ts";
 import { createAuthenticator, type Identity } from "./authn.ts";
 import { bootstrapObjects } from "./bootstrap.ts";
-import type { Call, ServerContext } from "./context.ts";
+import type { ApiRequest, ApiResponse, Call, ServerContext } from "./context.ts";
 import { startEventExpiry } from "./event-expiry.ts";
 import { buildKubeconfig } from "./kubeconfig.ts";
 import { isStream, joinStream } from "./kubelet/streams.ts";
+import { createLoopback, type Loopback } from "./loopback.ts";
 import { createRequestMetrics } from "./metrics.ts";
 import type { ApiServer, ApiServerOptions, KubeconfigPaths } from "./options.ts";
 import { type ClusterPki, openPki, writePrivate } from "./pki.ts";
@@ -70,9 +72,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     return bearer === undefined ? undefined : context.authenticator.fromToken(bearer, [])?.identity;
   };
 
-  const serve = async (request: IncomingMessage, response: ServerResponse, parsed: URL, target: Target | undefined) => {
+  const serve = async (exchange: Exchange, parsed: URL, target: Target | undefined) => {
     const path = parsed.pathname;
-    const user = identify(request);
+    const { request, response } = exchange;
+    const user = exchange.identify();
     if (user === undefined && !isOpenPath(path)) throw unauthorized();
     const call: Call = {
       context,
@@ -100,13 +103,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     if (!serveNonResource(call, path, url, () => metrics.render(store, hub))) throw unknownPath();
   };
 
-  const onRequest = async (request: IncomingMessage, response: ServerResponse) => {
+  const answer = async (exchange: Exchange) => {
+    const { request, response } = exchange;
     const started = clock.monotonic();
-    response.on("error", (error) => log.debug("response failed", { error: describeError(error) }));
     const parsed = new URL(request.url ?? "/", "https://apiserver");
     const target = parseTarget(parsed.pathname);
     try {
-      await serve(request, response, parsed, target);
+      await serve(exchange, parsed, target);
     } catch (error) {
       answerFailure(request, response, error);
     }
@@ -122,7 +125,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     });
   };
 
-  const answerFailure = (request: IncomingMessage, response: ServerResponse, error: unknown) => {
+  const answerFailure = (request: ApiRequest, response: ApiResponse, error: unknown) => {
     const { status, isUnexpected } = toStatus(error);
     if (request.destroyed && !request.complete) {
       log.debug("request: the client went away", { method: request.method, path: request.url });
@@ -172,7 +175,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   // Longer than the clients' own (Go: 90 s), so that they close first and never write into a connection that we close.
   server.keepAliveTimeout = 120_000;
-  server.on("request", (request, response) => void onRequest(request, response));
+  server.on("request", (request, response) => {
+    response.on("error", (error) => log.debug("response failed", { error: describeError(error) }));
+    void answer({ request, response, identify: () => identify(request) });
+  });
   server.on("upgrade", (request, socket, head) => void onUpgrade(request, socket, head));
   server.on("tlsClientError", (error) => log.debug("tls handshake failed", { error: describeError(error) }));
   await new Promise<void>((resolve, reject) => {
@@ -193,13 +199,24 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   );
   const kubeconfigs = writeKubeconfigs(stateDir, url, pki);
 
+  const loopbacks: Loopback[] = [];
   return {
     url,
     port,
     pki,
     kubeconfigs,
+    loopback({ certPem }, userAgent) {
+      const { subject } = new X509Certificate(certPem).toLegacyObject();
+      const user = context.authenticator.fromCertificate(subject);
+      const loopback = createLoopback(userAgent, (request, response) =>
+        answer({ request, response, identify: () => user }),
+      );
+      loopbacks.push(loopback);
+      return loopback;
+    },
     async close() {
       expiry.cancel();
+      for (const loopback of loopbacks) loopback.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of upgraded) socket.destroy();
       server.closeAllConnections();
@@ -208,6 +225,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       store.close();
     },
   };
+}
+
+interface Exchange {
+  readonly request: ApiRequest;
+  readonly response: ApiResponse;
+  /** Undefined for somebody unknown. */
+  readonly identify: () => Identity | undefined;
 }
 
 function writeKubeconfigs(stateDir: string, url: string, pki: ClusterPki): KubeconfigPaths {

@@ -1,13 +1,13 @@
 /**
- * The composition root of the cluster process: API server, controllers, kubelet, top to bottom. Each is given its own client over HTTPS,
- * so nothing here reaches around the API; the process may die at any time and adopts its pods when it is back.
+ * The composition root of the cluster process: API server, controllers, kubelet, top to bottom. Each is given its own client, which sends the API server
+ * the text that it would send over HTTPS, so nothing here reaches around the API; the process may die at any time and adopts its pods when it is back.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { startApiServer } from "@argyle/apiserver";
+import { type KeyPair, startApiServer } from "@argyle/apiserver";
 import { startControllers } from "@argyle/controllers";
-import { type Clock, formatProblems, type Logger, MeshError } from "@argyle/core";
-import { createKubeClient, type KubeClient, loadKubeconfig } from "@argyle/kube-client";
+import type { Clock, Logger } from "@argyle/core";
+import { createKubeClientOver } from "@argyle/kube-client";
 import { loadImageIndex, startKubelet } from "@argyle/kubelet";
 import { createPodNetwork } from "@argyle/pod-network";
 import { connectSupervisor } from "@argyle/supervisor";
@@ -46,7 +46,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     nodeName: NODE_NAME,
     dialService: (host, port) => podNetwork.dial({ host, port, namespace: "default", timeoutMs: DIAL_TIMEOUT_MS }),
   });
-  const controllersClient = clientOf(apiserver.kubeconfigs.controllers, "argyle-controllers");
+  const clientOf = (as: KeyPair, name: string) => createKubeClientOver(apiserver.loopback(as, name), name);
+  const controllersClient = clientOf(apiserver.pki.controllers, "argyle-controllers");
   const controllers = await startControllers({
     client: controllersClient,
     clusterCa: apiserver.pki.caCertPem,
@@ -55,7 +56,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     random: Math.random,
   });
 
-  const kubeletClient = clientOf(apiserver.kubeconfigs.kubelet, "argyle-kubelet");
+  const kubeletClient = clientOf(apiserver.pki.kubelet, "argyle-kubelet");
   const kubelet = await startKubelet({
     client: kubeletClient,
     podNetwork,
@@ -85,12 +86,4 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       await apiserver.close();
     },
   };
-}
-
-function clientOf(kubeconfigPath: string, userAgent: string): KubeClient {
-  const connection = loadKubeconfig(readFileSync(kubeconfigPath, "utf8"));
-  if (!connection.ok) {
-    throw new MeshError(`${kubeconfigPath}: ${formatProblems(connection.error)}`, { code: "cluster.kubeconfig" });
-  }
-  return createKubeClient({ ...connection.value, userAgent });
 }

@@ -18,4 +18,5 @@ export { createInformer, type Informer, type InformerOptions } from "./informer.
 export { type Change, type Collection, type Index, keyOf, namespaceOf, objectKey, splitKey } from "./keyed-store.ts";
 export { loadKubeconfig } from "./kubeconfig.ts";
 export { createReconciler, type ReconcileOutcome, type Reconciler, type ReconcilerOptions } from "./reconciler.ts";
-export { createKubeClient } from "./rest.ts";
+export { createKubeClient, createKubeClientOver } from "./rest.ts";
+export type { Transport, TransportRequest, TransportResponse } from "./transport.ts";

@@ -1,5 +1,5 @@
 /**
- * KubeClient over HTTP/1.1 and TLS: the only file here that opens connections. Requests share a keep-alive pool; each watch holds a
+ * KubeClient over HTTP/1.1 and TLS, or over any other Transport. Requests share a keep-alive pool; each watch holds a
  * connection of its own for as long as it runs.
  * A request that was sent on a reused connection which the server had just closed is repeated once, if repeating is harmless.
  * Source: Kubernetes API concepts; RFC 9110 §9.2.2 (idempotent methods).
@@ -10,7 +10,7 @@ import type { KubeClient, KubeList, ListOptions, ObjectRef, PatchType } from "./
 import type { KubeClientOptions } from "./connection.ts";
 import { isNotFound, KubeError, statusOf, UNREACHABLE } from "./errors.ts";
 import { createTransport, type Transport, type TransportResponse } from "./transport.ts";
-import { createLineSplitter, decodeWatchEvent } from "./watch.ts";
+import { decodeWatchEvent } from "./watch.ts";
 
 const PATCH_CONTENT_TYPE: Readonly<Record<PatchType, string>> = {
   merge: "application/merge-patch+json",
@@ -20,9 +20,10 @@ const PATCH_CONTENT_TYPE: Readonly<Record<PatchType, string>> = {
 };
 
 export function createKubeClient(options: KubeClientOptions): KubeClient {
-  const transport = createTransport(options);
-  const { userAgent } = options;
+  return createKubeClientOver(createTransport(options), options.userAgent);
+}
 
+export function createKubeClientOver(transport: Transport, userAgent: string): KubeClient {
   const get = async <T extends KubeObject>(resource: Resource, ref: ObjectRef): Promise<T> =>
     (await call(transport, "GET", resourcePath(resource, ref))) as T;
 
@@ -96,11 +97,8 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         });
       const request = `GET ${path}`;
       const response = await send(transport, { method: "GET", path, isWatch: true, signal });
-      const splitter = createLineSplitter();
       try {
-        for await (const chunk of response.body) {
-          for (const line of splitter.push(chunk)) if (line !== "") yield decodeWatchEvent<T>(line, request);
-        }
+        for await (const line of response.lines()) if (line !== "") yield decodeWatchEvent<T>(line, request);
       } catch (thrown) {
         if (signal.aborted) return;
         throw thrown instanceof KubeError ? thrown : unreachable(request, thrown);
@@ -134,7 +132,7 @@ async function call(
   const request = `${method} ${path}`;
   let text: string;
   try {
-    text = await textOf(response);
+    text = await response.text();
   } catch (thrown) {
     throw unreachable(request, thrown);
   }
@@ -152,7 +150,7 @@ async function send(transport: Transport, request: Call): Promise<TransportRespo
     throw unreachable(name, thrown);
   }
   if (response.statusCode >= 200 && response.statusCode < 300) return response;
-  const text = await textOf(response).catch(describeError);
+  const text = await response.text().catch(describeError);
   throw new KubeError(readStatus(text, response.statusCode), name);
 }
 
@@ -174,12 +172,6 @@ function unreachable(request: string, cause: unknown): MeshError {
     retryable: true,
     cause,
   });
-}
-
-async function textOf(response: TransportResponse): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of response.body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
 }
 
 function parseBody(text: string, contentType: string, request: string): unknown {

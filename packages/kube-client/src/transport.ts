@@ -1,6 +1,6 @@
 /**
- * One HTTP exchange with the API server over node:http(s): credentials, connection pool, a caller's own way to open the byte stream.
- * Knows nothing of Kubernetes; rest.ts gives meaning to what comes back.
+ * One exchange with the API server, and how it is done over node:http(s): credentials, connection pool, a caller's own way to open the byte stream.
+ * Knows nothing of Kubernetes; rest.ts gives meaning to what comes back. In the API server's own process its loopback is the transport.
  */
 import { readFileSync } from "node:fs";
 import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type IncomingMessage } from "node:http";
@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
 import { MeshError } from "@argyle/core";
 import type { KubeClientOptions } from "./connection.ts";
+import { createLineSplitter } from "./watch.ts";
 
 export interface TransportRequest {
   readonly method: string;
@@ -24,7 +25,9 @@ export interface TransportRequest {
 export interface TransportResponse {
   readonly statusCode: number;
   readonly contentType: string;
-  readonly body: AsyncIterable<Buffer>;
+  text(): Promise<string>;
+  /** As they come; the last one when the server ends the answer. */
+  lines(): AsyncIterable<string>;
 }
 
 export interface Transport {
@@ -86,7 +89,8 @@ export function createTransport(options: KubeClientOptions): Transport {
           resolve({
             statusCode: response.statusCode ?? 0,
             contentType: response.headers["content-type"] ?? "",
-            body: response,
+            text: () => textOf(response),
+            lines: () => linesOf(response),
           });
         const exchange: ClientRequest = isTls
           ? httpsRequest(parameters, onResponse)
@@ -107,6 +111,17 @@ export function createTransport(options: KubeClientOptions): Transport {
       unpooled.destroy();
     },
   };
+}
+
+async function textOf(response: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+async function* linesOf(response: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  const splitter = createLineSplitter();
+  for await (const chunk of response) yield* splitter.push(chunk);
 }
 
 type CreateConnection = (

@@ -28,6 +28,14 @@ export async function runProbe(
   context: ProbeContext,
   timeoutMs: number,
 ): Promise<ProbeOutcome> {
+  const port = probe.httpGet?.port ?? probe.tcpSocket?.port ?? ("grpc" in probe ? probe.grpc?.port : undefined);
+  const host = probe.httpGet?.host ?? probe.tcpSocket?.host;
+  if (port !== undefined && isPodItself(host, context)) {
+    const number = resolvePort(port, context.container);
+    // A program that is starting is asked twenty times a second: that it does not listen yet is found out without a connection.
+    if (number !== undefined && !context.podNetwork.isBound(context.podIP, number))
+      return { ok: false, message: `dial tcp ${context.podIP}:${number}: connect: connection refused` };
+  }
   try {
     if (probe.httpGet !== undefined) return await probeHttp(probe.httpGet, context, timeoutMs);
     if (probe.tcpSocket !== undefined) {
@@ -64,9 +72,12 @@ async function dial(
 ): Promise<Socket> {
   const number = resolvePort(port, context.container);
   if (number === undefined) throw new Error(`the container has no port called ${port}`);
-  const isPod =
-    host === undefined || host === "" || host === context.podIP || host === "localhost" || host === "127.0.0.1";
-  return context.podNetwork.dial({ host: isPod ? context.podIP : host, port: number, via: "app", timeoutMs });
+  const address = host === undefined || isPodItself(host, context) ? context.podIP : host;
+  return context.podNetwork.dial({ host: address, port: number, via: "app", timeoutMs });
+}
+
+function isPodItself(host: string | undefined, { podIP }: ProbeContext): boolean {
+  return host === undefined || host === "" || host === podIP || host === "localhost" || host === "127.0.0.1";
 }
 
 async function probeHttp(action: HttpGetAction, context: ProbeContext, timeoutMs: number): Promise<ProbeOutcome> {

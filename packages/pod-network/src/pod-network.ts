@@ -3,6 +3,7 @@
  * (proxy, kube-proxy, kubelet). Addresses stay what Kubernetes shows; only this package knows that they are sockets.
  * See ARCHITECTURE.md, "The pod network".
  */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { join } from "node:path";
@@ -28,6 +29,8 @@ export interface PodNetwork {
   podDir(ip: string): string;
   /** `$RUN/<ip>/<port>.sock`, or in.sock and out.sock. */
   socketPath(ip: string, port: number | "in" | "out"): string;
+  /** Whether something in the pod has bound the port: false means that a dial would be refused, and costs a hundredth of finding out by one. */
+  isBound(ip: string, port: number): boolean;
   /** True for addresses of the pod and service ranges (never on the host's network). */
   isPodNetworkAddress(ip: string): boolean;
   /** Cluster DNS as a pod of `namespace` sees it. Never asks the host's DNS. */
@@ -52,6 +55,7 @@ export function createPodNetwork(options: PodNetworkOptions): PodNetwork {
   const network: PodNetwork = {
     podDir: (ip) => join(runDir, ip),
     socketPath: (ip, port) => join(runDir, ip, `${port}.sock`),
+    isBound: (ip, port) => existsSync(network.socketPath(ip, port)),
     isPodNetworkAddress: (ip) => isPodAddress(ip) || isServiceAddress(ip),
     resolve: (name, namespace) => resolveIn(runDir, name, namespace),
     dial: (dialOptions) =>

@@ -1,5 +1,5 @@
 /** Forwards an ordinary request over a connection that is already open and streams the answer back: logs and the proxy subresources. */
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { describeError } from "@argyle/core";
 import type { Call } from "../context.ts";
@@ -31,6 +31,8 @@ export interface Forward {
 
 export function forwardHttp(call: Call, forward: Forward): Promise<void> {
   const { request, response } = call;
+  if (!(request instanceof IncomingMessage && response instanceof ServerResponse))
+    throw badRequest("a stream needs a connection");
   const headers: Record<string, string | string[]> = { host: forward.host, connection: "close" };
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined && !NOT_FORWARDED.has(name)) headers[name] = value;
