@@ -3,7 +3,7 @@
  * cut off), wrong types are refused, defaults are filled in. What comes out carries the preferred apiVersion, as everything in the store does.
  */
 import { apiVersionOf, applyDefaults, type Resource, type Schemas } from "@argyle/kube-types";
-import { cloneJson, ensureObject, type JsonObject, objectOf, textAt } from "./json.ts";
+import { cloneJson, ensureObject, isJsonObject, type JsonObject, objectOf, setOwn, textAt } from "./json.ts";
 import { badRequest, invalid } from "./status.ts";
 import type { WriteOptions } from "./write-options.ts";
 
@@ -31,13 +31,16 @@ export interface FitRequest {
   readonly version: string;
   readonly options: Pick<WriteOptions, "fieldValidation">;
   readonly warnings: string[];
+  /** The stored object: members that are its very own were checked when they were stored, and stay its own. */
+  readonly stored?: JsonObject | undefined;
 }
 
 /** Checks against the schema of the URL's version and returns the pruned, defaulted object under the preferred version. */
 export function fitToSchema(object: JsonObject, request: FitRequest): JsonObject {
   const { resource, version } = request;
   const apiVersion = apiVersionOf(resource, version);
-  const checked = request.schemas.check(apiVersion, resource.kind, object);
+  const { fresh, shared } = splitShared(object, request.stored);
+  const checked = request.schemas.check(apiVersion, resource.kind, fresh);
   if (checked.unknownFields.length > 0) {
     const messages = checked.unknownFields.map((field) => `unknown field "${field}"`);
     if (request.options.fieldValidation === "Strict") {
@@ -57,5 +60,20 @@ export function fitToSchema(object: JsonObject, request: FitRequest): JsonObject
   }
   // Both steps share what they did not change with what they were given: the copy makes the result ours to edit.
   const fitted = { ...objectOf(checked.pruned), apiVersion: apiVersionOf(resource), kind: resource.kind };
-  return cloneJson(applyDefaults(fitted));
+  return Object.assign(cloneJson(applyDefaults(fitted)), shared);
+}
+
+/** Members other than metadata that are the stored object's own, and all others. */
+function splitShared(
+  object: JsonObject,
+  stored: JsonObject | undefined,
+): { readonly fresh: JsonObject; readonly shared: JsonObject } {
+  if (stored === undefined) return { fresh: object, shared: {} };
+  const fresh: JsonObject = {};
+  const shared: JsonObject = {};
+  for (const key of Object.keys(object)) {
+    const isShared = isJsonObject(object[key]) && object[key] === stored[key] && key !== "metadata";
+    setOwn(isShared ? shared : fresh, key, object[key]);
+  }
+  return { fresh, shared };
 }

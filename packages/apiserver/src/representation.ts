@@ -1,9 +1,9 @@
 /**
  * How an object goes out: under the version of the URL, whole, as a Table, or as metadata only, as the Accept header asks.
- * The text of an object is made once and shared by every list and watch that sends it.
  */
 import { apiVersionOf, type KubeObject, type Resource, toTable } from "@argyle/kube-types";
 import { failure } from "./status.ts";
+import { textOfStored } from "./stored-text.ts";
 
 export type Form =
   | { readonly kind: "plain" }
@@ -42,21 +42,9 @@ export function inVersion(object: KubeObject, resource: Resource, version: strin
   return object.apiVersion === apiVersion ? object : { ...object, apiVersion };
 }
 
-const texts = new WeakMap<KubeObject, Map<string, string>>();
-
-/** JSON of a stored object under a version; kept as long as the object. Never call it with an object that may still change. */
+/** JSON of a stored object under a version. Never call it with an object that may still change. */
 export function encodeStored(object: KubeObject, resource: Resource, version: string): string {
-  let byVersion = texts.get(object);
-  if (byVersion === undefined) {
-    byVersion = new Map();
-    texts.set(object, byVersion);
-  }
-  let text = byVersion.get(version);
-  if (text === undefined) {
-    text = JSON.stringify(inVersion(object, resource, version));
-    byVersion.set(version, text);
-  }
-  return text;
+  return textOfStored(inVersion(object, resource, version));
 }
 
 export function toPartial(object: KubeObject, version: string): unknown {

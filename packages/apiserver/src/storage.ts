@@ -8,6 +8,7 @@ import { type Clock, type Logger, MeshError } from "@argyle/core";
 import type { KubeObject, Resource } from "@argyle/kube-types";
 import { isJsonObject } from "./json.ts";
 import { type LogSystem, openLogFile } from "./persist/log-file.ts";
+import { textOfStored } from "./stored-text.ts";
 
 export interface StoreEvent {
   readonly revision: number;
@@ -145,7 +146,7 @@ export function openStore(options: StoreOptions): Store {
       }
       const next = revision + 1;
       const stored = atRevision(object, next);
-      file.append(JSON.stringify({ r: next, k: key, o: stored }));
+      file.append(`{"r":${next},"k":${JSON.stringify(key)},"o":${textOfStored(stored)}}`);
       revision = next;
       table.set(where, stored);
       publish({ revision, type: previous === undefined ? "ADDED" : "MODIFIED", key, object: stored, previous });

@@ -51,7 +51,17 @@ export function validateCreate(object: KubeObject): readonly FieldProblem[] {
 export function validateUpdate(before: KubeObject, after: KubeObject): readonly FieldProblem[] {
   const was = before as unknown as Tree;
   const is = after as unknown as Tree;
-  return [...validateMetadataUpdate(was, is), ...validateCreate(after), ...(rulesOf(after)?.update?.(was, is) ?? [])];
+  const metadata = validateMetadataUpdate(was, is);
+  // A status' update shares the content with what is stored, and the rules are about content.
+  if (hasContentOf(is, was)) return [...metadata, ...validateMetadata(is)];
+  return [...metadata, ...validateCreate(after), ...(rulesOf(after)?.update?.(was, is) ?? [])];
+}
+
+/** Every member of it but metadata and status is the other's very own. */
+function hasContentOf(object: Tree, other: Tree): boolean {
+  return [...Object.keys(object), ...Object.keys(other)].every(
+    (key) => key === "metadata" || key === "status" || object[key] === other[key],
+  );
 }
 
 function rulesOf(object: KubeObject): Rules | undefined {

@@ -5,10 +5,10 @@
 import { type Clock, rfc3339Seconds } from "@argyle/core";
 import type { Schemas } from "@argyle/kube-types";
 import { apiVersionOf, findResource, type KubeObject } from "@argyle/kube-types";
-import { ensureObject, type JsonObject, listOf, objectOf } from "../json.ts";
+import { ensureObject, equalJson, type JsonObject, listOf, objectOf } from "../json.ts";
 import type { WriteOptions } from "../write-options.ts";
 import { difference, encodeFieldsV1, isEmptySet, unionOf } from "./field-set.ts";
-import { decodeOwners, encodeOwners, type FieldOwner, isOwner } from "./managers.ts";
+import { decodeOwners, encodeOwners, type FieldOwner, isApart, isOwner, ownerOf } from "./managers.ts";
 import { compareFields } from "./walk.ts";
 
 export interface RecordRequest {
@@ -46,9 +46,8 @@ export function recordManager(object: JsonObject, current: KubeObject | undefine
   const shape = request.schemas.fieldAt(stored, kind);
   const part = (whole: JsonObject) => ownablePart(whole, request.subresource);
   const { changed, removed } = compareFields(part(objectOf(current)), part(object), shape);
-  const owners = decodeOwners(known);
   if (isEmptySet(changed) && isEmptySet(removed)) {
-    set(given.length > 0 ? encodeOwners(owners) : known);
+    set(given.length > 0 ? encodeOwners(decodeOwners(known)) : known);
     return;
   }
   const id = {
@@ -57,20 +56,26 @@ export function recordManager(object: JsonObject, current: KubeObject | undefine
     subresource: request.subresource === "status" ? "status" : undefined,
   };
   const touched = unionOf([changed, removed]);
-  const own = owners.find((owner) => isOwner(owner, id));
-  const next = owners
-    .filter((owner) => owner !== own)
-    .map((owner): FieldOwner => ({ ...owner, fields: difference(owner.fields, touched) }));
+  let own: FieldOwner | undefined;
+  const next: unknown[] = [];
+  for (const entry of known) {
+    const owner = ownerOf(entry);
+    if (owner === undefined) continue;
+    if (isOwner(owner, id)) own = decodeOwners([entry])[0];
+    else if (isApart(entry, touched)) next.push(entry);
+    else
+      for (const other of decodeOwners([entry]))
+        next.push(...encodeOwners([{ ...other, fields: difference(other.fields, touched) }]));
+  }
   const fields = difference(unionOf([...(own === undefined ? [] : [own.fields]), changed]), removed);
-  const isSame =
-    own !== undefined && JSON.stringify(encodeFieldsV1(fields)) === JSON.stringify(encodeFieldsV1(own.fields));
-  next.push({
+  const isSame = own !== undefined && equalJson(encodeFieldsV1(fields), encodeFieldsV1(own.fields));
+  const entry = {
     ...id,
     apiVersion: resource === undefined ? stored : apiVersionOf(resource, request.version),
-    time: isSame ? own.time : rfc3339Seconds(request.clock.now()),
+    time: isSame && own !== undefined ? own.time : rfc3339Seconds(request.clock.now()),
     fields,
-  });
-  set(encodeOwners(next));
+  };
+  set([...next, ...encodeOwners([entry])]);
 }
 
 /** The status belongs to the writers of the status subresource, everything else to those of the object. */

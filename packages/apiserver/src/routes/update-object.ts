@@ -49,7 +49,9 @@ async function prepare(call: ResourceCall, current: KubeObject, change: Change, 
   const wanted = textAt(incoming, "metadata", "resourceVersion") ?? "";
   if (wanted !== "" && wanted !== current.metadata.resourceVersion) throw conflict(resource, name, MODIFIED);
 
-  const fit = { schemas, resource, version, options, warnings };
+  // The rest of a built-in object is none of a status' business: it stays the stored one's.
+  const stored = subresource === "status" && resource.custom !== true ? objectOf(current) : undefined;
+  const fit = { schemas, resource, version, options, warnings, stored };
   let object = isolate(fitToSchema(incoming, fit), current, resource, subresource);
   prepareMetadataForUpdate(object, current, resource);
   // Before admission: what admission adds is nobody's.
@@ -114,6 +116,8 @@ export function isReleased(object: KubeObject): boolean {
   return (finalizers ?? []).length === 0;
 }
 
+const NOT_CONTENT = new Set(["apiVersion", "kind", "metadata", "status"]);
+
 /** Takes from the incoming object only what its path may change. `object` is ours to edit. */
 function isolate(
   object: JsonObject,
@@ -143,10 +147,9 @@ function isolate(
         else next.status = object.status;
         return next;
       }
-      keep("spec");
-      for (const key of Object.keys(stored)) {
-        if (key !== "metadata" && key !== "status" && key !== "spec") object[key] = cloneJson(stored[key]);
-      }
+      // Shared with the stored object: nothing edits them on this path.
+      for (const key of Object.keys(object)) if (!NOT_CONTENT.has(key) && stored[key] === undefined) delete object[key];
+      for (const key of Object.keys(stored)) if (!NOT_CONTENT.has(key)) object[key] = stored[key];
       ensureObject(object, "metadata").ownerReferences = cloneJson(current.metadata.ownerReferences);
       if (current.metadata.ownerReferences === undefined) delete ensureObject(object, "metadata").ownerReferences;
       return object;
