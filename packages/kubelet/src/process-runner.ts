@@ -48,7 +48,8 @@ export function parseProcessName(name: string): ProcessRef | undefined {
 export function createProcessRunner(supervisor: ProcessSupervisor): ProcessRunner {
   return {
     async start(ref, spec) {
-      await removeStaleSockets(spec.podDir);
+      // Before its first start there was nobody who could have left any.
+      if (ref.restart > 0) await removeStaleSockets(spec.podDir);
       return supervisor.start({
         name: processName(ref),
         argv: spec.argv,

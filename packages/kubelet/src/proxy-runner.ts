@@ -51,6 +51,7 @@ export type ProxyWorkerName = "sidecars" | "gateways";
 
 const WORKERS: readonly ProxyWorkerName[] = ["sidecars", "gateways"];
 const RESCAN_MS = 1000;
+const SUFFIX = ".state";
 
 /** `proxy router` in the arguments is a gateway, as in Istio. */
 export function workerOf(args: readonly string[]): ProxyWorkerName {
@@ -67,28 +68,32 @@ export function createProxyRunner(
   const watchers: FSWatcher[] = [];
   let timer: Timer | undefined;
 
+  const tell = (podIP: string, state: ProxyState | undefined) => {
+    const before = states.get(podIP);
+    if (before?.pid === state?.pid && before?.state === state?.state && before?.since === state?.since) return;
+    if (state === undefined) states.delete(podIP);
+    else states.set(podIP, state);
+    onState(podIP, state);
+  };
   const scan = () => {
     const found = new Map<string, ProxyState>();
     for (const worker of WORKERS) {
       const names = listDir(dirOf(worker));
       if (names === undefined) return; // the run directory is gone: everything is ending
       for (const name of names) {
-        if (!name.endsWith(".state")) continue;
+        if (!name.endsWith(SUFFIX)) continue;
         const state = readState(join(dirOf(worker), name));
-        if (state !== undefined) found.set(name.slice(0, -".state".length), state);
+        if (state !== undefined) found.set(name.slice(0, -SUFFIX.length), state);
       }
     }
-    for (const podIP of [...states.keys()]) {
-      if (found.has(podIP)) continue;
-      states.delete(podIP);
-      onState(podIP, undefined);
-    }
-    for (const [podIP, state] of found) {
-      const before = states.get(podIP);
-      if (before?.pid === state.pid && before.state === state.state && before.since === state.since) continue;
-      states.set(podIP, state);
-      onState(podIP, state);
-    }
+    for (const podIP of [...states.keys()]) if (!found.has(podIP)) tell(podIP, undefined);
+    for (const [podIP, state] of found) tell(podIP, state);
+  };
+  /** What has happened to one file of the directory; most of them are our own orders. */
+  const onFile = (worker: ProxyWorkerName, name: string | null) => {
+    if (name === null) scan();
+    else if (name.endsWith(SUFFIX) && existsSync(dirOf(worker)))
+      tell(name.slice(0, -SUFFIX.length), readState(join(dirOf(worker), name)));
   };
   const rescan = () => {
     timer = clock.after(
@@ -103,7 +108,7 @@ export function createProxyRunner(
 
   for (const worker of WORKERS) {
     mkdirSync(dirOf(worker), { recursive: true });
-    const watcher = watch(dirOf(worker), { persistent: false }, scan);
+    const watcher = watch(dirOf(worker), { persistent: false }, (_event, name) => onFile(worker, name));
     watcher.on("error", () => undefined); // the run directory is gone: shutting down
     watchers.push(watcher);
   }

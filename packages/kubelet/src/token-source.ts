@@ -18,12 +18,14 @@ export function createPodTokens(pod: Pod, client: KubeClient, clock: Clock): Pod
   const held = new Map<string, Held>();
   return {
     async refresh(sources) {
-      for (const source of sources) {
-        const key = tokenKey(source);
-        const current = held.get(key);
-        if (current === undefined || current.renewAt <= clock.now())
-          held.set(key, await request(pod, source, client, clock));
-      }
+      const wanted = new Map(sources.map((source) => [tokenKey(source), source]));
+      await Promise.all(
+        [...wanted].map(async ([key, source]) => {
+          const current = held.get(key);
+          if (current === undefined || current.renewAt <= clock.now())
+            held.set(key, await request(pod, source, client, clock));
+        }),
+      );
       const due = [...held.values()].map(({ renewAt }) => renewAt);
       return {
         tokens: new Map([...held].map(([key, { token }]) => [key, token])),

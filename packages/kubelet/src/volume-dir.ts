@@ -20,23 +20,29 @@ import type { VolumeFile } from "./volume-content.ts";
 
 /** Returns whether anything changed. */
 export function writeVolume(dir: string, files: readonly VolumeFile[]): boolean {
-  mkdirSync(dir, { recursive: true });
-  const old = readLink(join(dir, "..data"));
+  const isNew = mkdirSync(dir, { recursive: true }) !== undefined;
+  const old = isNew ? undefined : readLink(join(dir, "..data"));
   if (old !== undefined && holds(join(dir, old), files)) return false;
 
   const fresh = mkdtempSync(`${dir}/..`);
   const payload = basename(fresh);
   for (const file of files) {
     const path = join(dir, payload, file.path);
-    mkdirSync(dirname(path), { recursive: true });
+    if (file.path.includes("/")) mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, file.content, { mode: file.mode });
+  }
+  const names = new Set(files.map((file) => file.path.split("/")[0] ?? file.path));
+  if (isNew) {
+    // Nobody reads it yet.
+    symlinkSync(payload, join(dir, "..data"));
+    for (const name of names) symlinkSync(join("..data", name), join(dir, name));
+    return true;
   }
   const next = join(dir, "..data_tmp");
   rmSync(next, { force: true });
   symlinkSync(payload, next);
   renameSync(next, join(dir, "..data"));
 
-  const names = new Set(files.map((file) => file.path.split("/")[0] ?? file.path));
   for (const name of names) {
     const link = join(dir, name);
     if (readLink(link) === undefined && !existsSync(link)) symlinkSync(join("..data", name), link);

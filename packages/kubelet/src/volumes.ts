@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { formatProblems, MeshError, type Problem } from "@argyle/core";
+import { errnoOf, formatProblems, MeshError, type Problem } from "@argyle/core";
 import type { Container, Pod, Volume } from "@argyle/kube-types";
 import { expandVariables } from "./expand.ts";
 import type { PodPaths } from "./pod-paths.ts";
@@ -84,18 +84,28 @@ export function createPodVolumes(pod: Pod, paths: PodPaths, stateDir: string, to
       mkdirSync(root, { recursive: true });
       for (const mount of [...own].sort((a, b) => a.mountPath.length - b.mountPath.length)) {
         if (!conflicts) shared.set(mount.mountPath, mount.hostPath);
-        mkdirSync(dirname(mount.hostPath), { recursive: true });
-        if (!existsSync(mount.hostPath)) mkdirSync(mount.hostPath);
         const link = join(root, mount.mountPath);
+        // Looks through the link, so the volume is there too: most are, from the container before.
         if (existsSync(link)) continue;
+        if (!existsSync(mount.hostPath)) mkdirSync(mount.hostPath, { recursive: true });
         mkdirSync(dirname(link), { recursive: true });
-        rmSync(link, { force: true });
-        symlinkSync(mount.hostPath, link);
+        makeLink(mount.hostPath, link);
       }
       return root;
     },
     remove: () => rmSync(paths.dir, { recursive: true, force: true }),
   };
+}
+
+/** Instead of one that leads nowhere, if need be. */
+function makeLink(target: string, link: string): void {
+  try {
+    symlinkSync(target, link);
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+    rmSync(link, { force: true });
+    symlinkSync(target, link);
+  }
 }
 
 /** Source: Kubernetes, "hostPath volume types". */
