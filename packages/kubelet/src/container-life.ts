@@ -4,9 +4,10 @@
  */
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
-import { describeError, type Result, type Timer } from "@argyle/core";
+import { describeError, type Result } from "@argyle/core";
 import type { Container, Pod } from "@argyle/kube-types";
 import { resolveProgram } from "./command.ts";
+import { createContainerEndings } from "./container-endings.ts";
 import { type ContainerPlan, type PlanFailure, planContainer } from "./container-plan.ts";
 import { type ContainerProbes, startContainerProbes } from "./container-probes.ts";
 import { type ContainerRecord, onExited, onStarted, onStartFailed, onStarting } from "./container-record.ts";
@@ -57,21 +58,14 @@ export interface ContainerLifeDeps {
   readonly writePreload: () => void;
 }
 
-interface Ending {
-  timer: Timer | undefined;
-  killAt: number;
-}
-
 export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
   const { context, uid, podIP, podDir, paths, change, record, events } = deps;
   const { clock, imageIndex, podNetwork } = context.options;
   const probes = new Map<string, ContainerProbes>();
-  const endings = new Map<string, Ending>();
   const exitReasons = new Map<string, string>();
   let isStopped = false;
 
   const refOf = (name: string) => ({ uid, container: name, restart: record(name).restartCount });
-  const find = (name: string) => allContainers(deps.pod()).find((container) => container.name === name);
   const isProxy = (container: Container) => {
     const image = imageIndex.resolve(container.image ?? "", deps.pod().metadata.labels ?? {});
     return image.ok && image.value.entry.runtime === "proxy" && container.args?.[0] !== "istio-iptables";
@@ -222,19 +216,8 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
     if (phase.kind !== "running") return;
     events("Normal", "Killing", reason, container);
     probes.get(container.name)?.stop();
-    const ending: Ending = { timer: undefined, killAt: 0 };
-    endings.set(container.name, ending);
-    armKill(container, ending, clock.now() + graceMs);
+    endings.begin(container, graceMs);
     change(container.name, (r) => ({ ...r, ready: false, killing: { since: clock.now(), reason } }));
-    void runPreStop(container, graceMs).then(() => {
-      if (endings.get(container.name) === ending) signal(container, "SIGTERM");
-    });
-  };
-
-  const armKill = (container: Container, ending: Ending, killAt: number) => {
-    ending.timer?.cancel();
-    ending.killAt = killAt;
-    ending.timer = clock.after(Math.max(0, killAt - clock.now()), () => signal(container, "SIGKILL"), { unref: true });
   };
 
   const runPreStop = async (container: Container, graceMs: number) => {
@@ -247,18 +230,19 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
   const onEnded = (name: string) => {
     probes.get(name)?.stop();
     probes.delete(name);
-    endings.get(name)?.timer?.cancel();
-    endings.delete(name);
+    endings.forget(name);
     if (!isProxyName(name)) context.processes.forget(refOf(name)).catch(() => undefined);
   };
   const isProxyName = (name: string) => proxyContainer()?.name === name;
 
+  const endings = createContainerEndings({ clock, preStop: runPreStop, signal });
   const hostPrograms = createHostProgramEvents(events);
   const proxy = createProxyLife({
     ...deps,
     container: proxyContainer,
     isStopped: () => isStopped,
     onRunning,
+    onReady: (name) => probes.get(name)?.hurry(),
     onEnded,
   });
 
@@ -276,20 +260,15 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
       // First, so that nobody is led to programs that are gone.
       context.proxies.kill(podIP);
       for (const { name, phase } of records) {
-        onEndedQuietly(name);
+        probes.get(name)?.stop();
+        endings.forget(name);
         if (phase.kind !== "running" && phase.kind !== "starting") continue;
         if (!isProxyName(name)) await context.processes.signal(refOf(name), "SIGKILL");
       }
     },
     onPodUpdated() {
       const seconds = deps.pod().metadata.deletionGracePeriodSeconds;
-      if (seconds === undefined) return;
-      for (const [name, ending] of endings) {
-        const container = find(name);
-        const since = record(name).killing?.since ?? clock.now();
-        const killAt = since + seconds * 1000;
-        if (container !== undefined && killAt < ending.killAt) armKill(container, ending, killAt);
-      }
+      if (seconds !== undefined) endings.shorten(seconds * 1000);
     },
     setExitReason: (name, reason) => void exitReasons.set(name, reason),
     takeExitReason(name) {
@@ -300,15 +279,9 @@ export function createContainerLife(deps: ContainerLifeDeps): ContainerLife {
     stop() {
       isStopped = true;
       for (const probe of probes.values()) probe.stop();
-      for (const ending of endings.values()) ending.timer?.cancel();
+      endings.stop();
     },
   };
-
-  function onEndedQuietly(name: string): void {
-    probes.get(name)?.stop();
-    endings.get(name)?.timer?.cancel();
-    endings.delete(name);
-  }
 }
 
 /** The log exists from the start, so that `kubectl logs -f` finds it. */

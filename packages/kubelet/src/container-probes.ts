@@ -8,6 +8,8 @@ import { type ProbeContext, runProbe } from "./probe-actions.ts";
 import { type ProbeKind, type Prober, startProber } from "./prober.ts";
 
 export interface ContainerProbes {
+  /** What has not succeeded yet is tried now. */
+  hurry(): void;
   stop(): void;
 }
 
@@ -30,6 +32,8 @@ const PROXY_READINESS: Probe = {
   failureThreshold: 4,
 };
 
+const PROXY_FAST_MS = 500;
+
 export function startContainerProbes(options: ContainerProbesOptions): ContainerProbes {
   const { container, clock } = options;
   const probers: Prober[] = [];
@@ -41,6 +45,8 @@ export function startContainerProbes(options: ContainerProbesOptions): Container
         probe,
         clock,
         honourDelay: options.honourDelay,
+        // Its worker says when it is ready.
+        ...(options.isProxy ? { fastMs: PROXY_FAST_MS } : {}),
         execute: (timeoutMs) => runProbe(probe, options.context, timeoutMs),
         onVerdict,
         onFailure: (message) => options.onFailure(kind, message),
@@ -62,6 +68,9 @@ export function startContainerProbes(options: ContainerProbesOptions): Container
   if (container.startupProbe === undefined) onStarted();
   else start("startup", container.startupProbe, (isGood) => (isGood ? onStarted() : options.onDead("startup")));
   return {
+    hurry() {
+      for (const prober of probers) prober.hurry();
+    },
     stop() {
       isStopped = true;
       for (const prober of probers) prober.stop();

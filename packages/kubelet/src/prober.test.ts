@@ -103,3 +103,34 @@ for (const c of cases) {
     assert.equal(clock.pending(), 0);
   });
 }
+
+test("a hint that it may be ready is followed at once, and changes nothing after the first success", async () => {
+  const clock = createFakeClock();
+  const calls: number[] = [];
+  let isHealthy = false;
+  const prober = startProber({
+    kind: "readiness",
+    probe: { periodSeconds: 10 },
+    clock,
+    honourDelay: false,
+    fastMs: 500,
+    async execute() {
+      calls.push(clock.monotonic());
+      return isHealthy ? { ok: true } : { ok: false, message: "not yet" };
+    },
+    onVerdict: () => undefined,
+    onFailure: () => undefined,
+  });
+  await clock.advance(600);
+  isHealthy = true;
+  prober.hurry();
+  await clock.advance(1);
+  prober.hurry();
+  await clock.advance(1000);
+  prober.stop();
+  const start = calls[0] ?? 0;
+  assert.deepEqual(
+    calls.map((at) => at - start),
+    [0, 500, 600],
+  );
+});

@@ -15,6 +15,8 @@ export interface ProberOptions {
   readonly probe: Probe;
   readonly clock: Clock;
   readonly honourDelay: boolean;
+  /** How fast it repeats until the first success. */
+  readonly fastMs?: number;
   readonly execute: (timeoutMs: number) => Promise<ProbeOutcome>;
   /** The verdict changed. For liveness and startup `false` means: kill it. */
   readonly onVerdict: (isGood: boolean, message: string) => void;
@@ -23,6 +25,8 @@ export interface ProberOptions {
 }
 
 export interface Prober {
+  /** Asks now, unless it has succeeded once. */
+  hurry(): void;
   stop(): void;
 }
 
@@ -61,6 +65,7 @@ export function startProber(options: ProberOptions): Prober {
   let timer: Timer | undefined;
   let isStopped = false;
   let everGood = false;
+  let isHurried = false;
 
   const once = async () => {
     const outcome = await options.execute(timeoutMs);
@@ -76,17 +81,30 @@ export function startProber(options: ProberOptions): Prober {
     if (counts) countedAt = clock.monotonic();
     everGood ||= outcome.ok;
     if (tally.verdict !== before) options.onVerdict(tally.verdict === true, outcome.ok ? "" : outcome.message);
-    if (!isStopped && !(kind === "startup" && tally.verdict !== undefined)) schedule(nextDelay(elapsed));
+    if (!isStopped && !(kind === "startup" && tally.verdict !== undefined))
+      schedule(isHurried && !everGood ? 0 : nextDelay(elapsed));
+    isHurried = false;
   };
   const nextDelay = (elapsed: number) => {
     if (!isFast || everGood || elapsed > delayMs + FAST_FOR_MS) return periodMs;
-    return Math.min(periodMs, probe.exec === undefined ? FAST_MS : FAST_EXEC_MS);
+    return Math.min(periodMs, probe.exec === undefined ? (options.fastMs ?? FAST_MS) : FAST_EXEC_MS);
   };
   const schedule = (ms: number) => {
-    timer = clock.after(ms, () => void once());
+    timer = clock.after(ms, () => {
+      timer = undefined;
+      void once();
+    });
   };
   schedule(isFast ? 0 : options.honourDelay ? delayMs : Math.min(periodMs, Math.max(delayMs, FAST_MS)));
   return {
+    hurry() {
+      if (isStopped || everGood || !isFast) return;
+      // One that is under way may have asked too early.
+      isHurried = timer === undefined;
+      if (timer === undefined) return;
+      timer.cancel();
+      schedule(0);
+    },
     stop() {
       isStopped = true;
       timer?.cancel();

@@ -25,11 +25,13 @@ export interface ProxyLifeDeps {
   readonly container: () => Container | undefined;
   readonly isStopped: () => boolean;
   readonly onRunning: (container: Container) => void;
+  /** The worker says that it may be ready now. */
+  readonly onReady: (name: string) => void;
   readonly onEnded: (name: string) => void;
 }
 
 export function createProxyLife(deps: ProxyLifeDeps): ProxyLife {
-  const { context, podIP, pod, record, change, events, onRunning, onEnded } = deps;
+  const { context, podIP, pod, record, change, events, onRunning, onReady, onEnded } = deps;
   const { clock } = context.options;
 
   const onState = (state: ProxyState | undefined) => {
@@ -53,7 +55,10 @@ export function createProxyLife(deps: ProxyLifeDeps): ProxyLife {
         return onStarting({ ...ended, nextDelayMs: 0 }, r.image ?? "", r.imageID ?? "");
       });
     }
-    if (record(container.name).phase.kind !== "starting") return;
+    if (record(container.name).phase.kind !== "starting") {
+      if (state.isReady === true) onReady(container.name);
+      return;
+    }
     change(container.name, (r) => onStarted(r, state.pid, startTime, now));
     events("Normal", "Started", `Started container ${container.name}`, container);
     onRunning(container);

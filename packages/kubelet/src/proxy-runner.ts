@@ -33,6 +33,8 @@ export interface ProxyState {
   readonly state: "running" | "draining";
   /** RFC 3339 or epoch milliseconds: only compared. */
   readonly since?: string | number;
+  /** Its first configuration is in force: what its readiness page says, told at once. */
+  readonly isReady?: boolean;
 }
 
 export interface ProxyRunner {
@@ -70,7 +72,7 @@ export function createProxyRunner(
 
   const tell = (podIP: string, state: ProxyState | undefined) => {
     const before = states.get(podIP);
-    if (before?.pid === state?.pid && before?.state === state?.state && before?.since === state?.since) return;
+    if (JSON.stringify(before) === JSON.stringify(state)) return;
     if (state === undefined) states.delete(podIP);
     else states.set(podIP, state);
     onState(podIP, state);

@@ -51,6 +51,8 @@ export interface Sidecar {
   /** No new connections; resolves when the open ones are done or the time is over. */
   drain(maxMs: number): Promise<void>;
   close(): void;
+  /** Resolves when the first configuration is in force. */
+  readonly ready: Promise<void>;
   /** Resolves when it ended by itself (quitquitquit): the container has exited, the worker and its other proxies go on. */
   readonly ended: Promise<void>;
 }
@@ -176,6 +178,7 @@ export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promis
         await new Promise<void>((resolve) => clock.after(50, resolve, { unref: true }));
     },
     close,
+    ready: agent.ready,
     ended,
   };
 }

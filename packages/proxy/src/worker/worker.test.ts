@@ -34,12 +34,17 @@ test("hosts what the directory says and drains what goes", async (t) => {
             release = resolve;
           }),
         close: () => void events.push(`close ${of.podIP}`),
+        ready: of.podIP === "10.244.0.2" ? Promise.resolve() : new Promise<void>(() => undefined),
         ended: new Promise<void>(() => undefined),
       } as Partial<Sidecar> as Sidecar;
     },
   });
   const state = (ip: string) =>
-    JSON.parse(readFileSync(join(directory, `${ip}.state`), "utf8")) as { pid: number; state: string };
+    JSON.parse(readFileSync(join(directory, `${ip}.state`), "utf8")) as {
+      pid: number;
+      state: string;
+      isReady?: boolean;
+    };
   await eventually("running", () =>
     assert.deepEqual([state("10.244.0.1").pid, state("10.244.0.1").state], [7, "running"]),
   );
@@ -47,6 +52,8 @@ test("hosts what the directory says and drains what goes", async (t) => {
   assert.deepEqual(held(), ["u"], "what a pod held that is gone must go");
   writeFileSync(join(directory, "10.244.0.2.json"), spec("10.244.0.2"));
   await eventually("second", () => assert.equal(state("10.244.0.2").state, "running"));
+  await eventually("second ready", () => assert.equal(state("10.244.0.2").isReady, true));
+  assert.equal(state("10.244.0.1").isReady, undefined);
   rmSync(join(directory, "10.244.0.1.json"));
   await eventually("draining", () => assert.equal(state("10.244.0.1").state, "draining"));
   release();
@@ -76,6 +83,7 @@ test("a proxy whose pod was killed is closed at once, without draining", async (
         spec: of,
         drain: async () => void events.push("drain"),
         close: () => void events.push("close"),
+        ready: new Promise<void>(() => undefined),
         ended: new Promise<void>(() => undefined),
       };
       return sidecar as Sidecar;
@@ -106,6 +114,7 @@ test("a proxy that was told to quit is gone alone, and hosted again when its fil
         spec: of,
         drain: async () => undefined,
         close: () => undefined,
+        ready: new Promise<void>(() => undefined),
         ended: new Promise<void>((resolve) => {
           if (of.podIP === "10.244.0.1") quits.push(resolve);
         }),

@@ -61,11 +61,10 @@ export function startWorker(deps: WorkerDeps): Worker {
   let isClosed = false;
   mkdirSync(directory, { recursive: true });
 
-  const writeState = (podIp: string, state: "running" | "draining") => {
+  const writeState = (podIp: string, state: "running" | "draining", since: number, isReady = false) => {
     const path = join(directory, `${podIp}.state`);
-    writeFileSync(`${path}.tmp`, JSON.stringify({ pid: deps.pid, state, since: rfc3339(clock.now()) }), {
-      mode: 0o600,
-    });
+    const text = JSON.stringify({ pid: deps.pid, state, since: rfc3339(since), ...(isReady ? { isReady } : {}) });
+    writeFileSync(`${path}.tmp`, text, { mode: 0o600 });
     renameSync(`${path}.tmp`, path);
   };
 
@@ -77,7 +76,11 @@ export function startWorker(deps: WorkerDeps): Worker {
     }
     entry.sidecar = sidecar;
     hosted.set(podIp, sidecar);
-    writeState(podIp, "running");
+    const since = clock.now();
+    writeState(podIp, "running", since);
+    void sidecar.ready.then(() => {
+      if (!entry.isStopping && !entry.isEnded && !isClosed) writeState(podIp, "running", since, true);
+    });
     void sidecar.ended.then(() => {
       if (entry.isStopping || isClosed) return;
       entry.isEnded = true;
@@ -95,7 +98,7 @@ export function startWorker(deps: WorkerDeps): Worker {
     rmSync(killed, { force: true });
     if (entry.sidecar !== undefined) {
       if (!isKilled) {
-        writeState(podIp, "draining");
+        writeState(podIp, "draining", clock.now());
         await entry.sidecar.drain(deps.drainMs);
       }
       entry.sidecar.close();
