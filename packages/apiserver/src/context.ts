@@ -44,6 +44,9 @@ export interface ApiResponse {
   setHeader(name: string, value: number | string | readonly string[]): unknown;
   writeHead(code: number, headers: Readonly<Record<string, string>>): unknown;
   flushHeaders(): void;
+  /** Between the two, what is written is held back. */
+  cork(): void;
+  uncork(): void;
   write(text: string): unknown;
   end(text?: string): unknown;
   destroy(): unknown;

@@ -123,6 +123,11 @@ class LoopbackResponse implements ApiResponse, LoopbackAnswer {
     this.#onHead(this);
   }
 
+  /** A reader in the same process gains nothing from larger pieces. */
+  cork(): void {}
+
+  uncork(): void {}
+
   write(text: string): void {
     if (this.#hasEnded) return;
     this.flushHeaders();

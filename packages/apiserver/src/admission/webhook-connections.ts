@@ -77,7 +77,9 @@ type CreateConnection = (
 ) => Duplex | undefined;
 
 function createAgent(open: (signal: AbortSignal) => Promise<Duplex>, clock: Clock): Agent {
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: MAX_IDLE, timeout: IDLE_MS });
+  // The name for TLS is dialTls' matter; without one the agent would work it out for each request.
+  const options = { keepAlive: true, maxFreeSockets: MAX_IDLE, timeout: IDLE_MS, servername: "" };
+  const agent = new Agent(options);
   const createConnection: CreateConnection = (_parameters, onCreate) => {
     const abort = new AbortController();
     const timer = clock.after(DIAL_TIMEOUT_MS, () => abort.abort(), { unref: true });

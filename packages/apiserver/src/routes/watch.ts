@@ -48,8 +48,18 @@ export function watchObjects(call: ResourceCall): Reply {
 
   let hasEnded = false;
   let allowedBytes = Number.POSITIVE_INFINITY;
+  let isCorked = false;
   const write = (line: string) => {
     if (hasEnded) return;
+    // What one turn of the event loop has to tell goes out as one record: encrypting and writing cost more than most events.
+    if (!isCorked) {
+      isCorked = true;
+      response.cork();
+      setImmediate(() => {
+        isCorked = false;
+        response.uncork();
+      });
+    }
     response.write(line);
     if (response.writableLength > allowedBytes) {
       context.log.warn("watch: dropping a client that does not read", {
