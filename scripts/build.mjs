@@ -9,6 +9,17 @@ import { build } from "esbuild";
 const root = resolve(fileURLToPath(import.meta.url), "../..");
 const dist = join(root, "dist");
 
+/** The young generation stays at the megabyte that it begins with. */
+const SMALL_HEAP = [["--semi-space-growth-factor=1"]];
+/** A start is a burst of code that runs a few dozen times: optimizing it at once was a fifth of the processor time. Later V8s wait longer by themselves. */
+const LATE_OPTIMIZATION = [["--interrupt-budget=500000", 12]];
+/** Of V8, for whom what it does by itself is wrong; set by bundle-loader.cjs. */
+const FLAGS = {
+  supervisor: SMALL_HEAP,
+  cluster: LATE_OPTIMIZATION,
+  pilot: LATE_OPTIMIZATION,
+};
+
 /** Builds what is stale; returns the names of what was built. `onStep` is told each name with its milliseconds. */
 export async function buildAll(onStep = () => undefined) {
   const previous = readManifest();
@@ -57,11 +68,12 @@ async function buildBundles() {
   const entries = [];
   for (const name of readdirSync(join(root, "packages"))) {
     const main = join(root, "packages", name, "src/main.ts");
-    if (existsSync(main)) entries.push({ in: main, out: name });
+    if (existsSync(main)) entries.push({ in: main, out: name, flags: FLAGS[name] });
   }
   for (const image of images) {
     if (image.program === undefined) continue;
-    entries.push({ in: join(image.dir, image.program), out: `images/${image.id}/main`, smallHeap: image.smallHeap });
+    const flags = image.smallHeap === true ? SMALL_HEAP : FLAGS[image.id];
+    entries.push({ in: join(image.dir, image.program), out: `images/${image.id}/main`, flags });
     for (const [tool, source] of Object.entries(image.bin ?? {})) {
       entries.push({ in: join(image.dir, source), out: `images/${image.id}/bin/${tool}` });
     }
@@ -69,8 +81,8 @@ async function buildBundles() {
   await bundle(entries.map((entry) => ({ in: entry.in, out: `${entry.out}.bundle` })));
   // What is run is a two-line program that loads its bundle through V8's code cache.
   copyFileSync(join(root, "scripts/bundle-loader.cjs"), join(dist, "loader.cjs"));
-  for (const { out, smallHeap } of entries) {
-    const options = smallHeap === true ? ", { smallHeap: true }" : "";
+  for (const { out, flags } of entries) {
+    const options = flags === undefined ? "" : `, ${JSON.stringify(flags)}`;
     const loader = relative(dirname(join(dist, out)), join(dist, "loader.cjs"));
     writeFileSync(
       join(dist, `${out}.cjs`),

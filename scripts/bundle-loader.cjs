@@ -11,14 +11,10 @@ const vm = require("node:vm");
 
 const CACHE_AFTER_MS = 4000;
 
-// V8 compares the flags when it is given a cache, and Node's own modules come with one each: `--max-semi-space-size=1` on the command line makes it
-// compile them all from source (twice the processor time of a start, and a megabyte). So the young generation is kept at the size that it begins with
-// once the program is loaded, and the flag is put back for the moment in which a cache is made.
-const GROWTH = "--semi-space-growth-factor";
-const DEFAULT_GROWTH = `${GROWTH}=2`;
-const NO_GROWTH = `${GROWTH}=1`;
-
-module.exports = function runBundle(bundle, parent, { smallHeap = false } = {}) {
+// Flags are set once the program is loaded and its cache is there: V8 compares them when it is given a cache, and each of Node's own modules comes with
+// one. `--max-semi-space-size=1` on the command line has them all compiled from source, which doubles the processor time of a start. Each flag comes with
+// the first V8 that no longer knows it, if there is one.
+module.exports = function runBundle(bundle, parent, flags = []) {
   const source = readFileSync(bundle, "utf8");
   const cacheFile = join(
     dirname(bundle),
@@ -36,15 +32,17 @@ module.exports = function runBundle(bundle, parent, { smallHeap = false } = {}) 
     cachedData,
     importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
   });
-  if (cachedData === undefined || script.cachedDataRejected) {
+  const setFlags = () => {
+    for (const [flag, goneIn = Number.POSITIVE_INFINITY] of flags)
+      if (Number.parseInt(process.versions.v8, 10) < goneIn) v8.setFlagsFromString(flag);
+  };
+  const isCached = cachedData !== undefined && script.cachedDataRejected !== true;
+  if (!isCached) {
     setTimeout(() => {
       try {
         mkdirSync(dirname(cacheFile), { recursive: true });
         const temporary = `${cacheFile}.${process.pid}`;
-        if (smallHeap) v8.setFlagsFromString(DEFAULT_GROWTH);
-        const made = script.createCachedData();
-        if (smallHeap) v8.setFlagsFromString(NO_GROWTH);
-        writeFileSync(temporary, made);
+        writeFileSync(temporary, script.createCachedData());
         renameSync(temporary, cacheFile);
         // Those of earlier builds; a process that runs one has read it long ago.
         for (const name of readdirSync(dirname(cacheFile)))
@@ -53,8 +51,9 @@ module.exports = function runBundle(bundle, parent, { smallHeap = false } = {}) 
       } catch {
         // A read-only checkout: the next start compiles again, nothing else is lost.
       }
+      setFlags();
     }, CACHE_AFTER_MS).unref();
   }
   script.runInThisContext()(parent.exports, parent.require, parent, bundle, dirname(bundle));
-  if (smallHeap) v8.setFlagsFromString(NO_GROWTH);
+  if (isCached) setFlags();
 };

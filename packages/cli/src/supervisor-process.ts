@@ -8,8 +8,6 @@ import { baseEnvironment } from "./components.ts";
 import { distDirectory, type Instance } from "./instance.ts";
 
 const DEADLINE_MS = 5000;
-/** It only watches processes: a small heap keeps it from growing to where V8 would let it. */
-const MEMORY_FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=64"] as const;
 
 /** Connected to the new supervisor. When it does not come up or the start is interrupted, nothing of it is left. */
 export async function startSupervisor(
@@ -20,7 +18,7 @@ export async function startSupervisor(
   const logPath = supervisorLog(instance);
   const log = openSync(logPath, "a");
   const args = ["--run-dir", instance.runDir, "--state-dir", instance.stateDir];
-  const child = spawn(process.execPath, [...MEMORY_FLAGS, join(distDirectory(), "supervisor.cjs"), ...args], {
+  const child = spawn(process.execPath, [join(distDirectory(), "supervisor.cjs"), ...args], {
     detached: true,
     stdio: ["ignore", log, log],
     env: baseEnvironment(env),
