@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { createFakeClock, settle } from "@argyle/testkit";
+import { ENDPOINT_TYPE } from "@argyle/xds";
 import { createChangePace } from "./change-pace.ts";
 
 /** A pace whose every round takes `roundMs`, and what the rounds saw: `[at, changes]`. */
@@ -66,22 +67,27 @@ test("what was sent for a round counts as the round's work", async () => {
   assert.equal(rounds.length, 2);
 });
 
-test("a round for several changes rests longer, at most a quarter of a second", async () => {
-  for (const { roundMs, restMs } of [
-    { roundMs: 5, restMs: 30 },
-    { roundMs: 100, restMs: 250 },
-  ]) {
+const ENDPOINTS = [ENDPOINT_TYPE];
+const restCases: readonly { readonly roundMs: number; readonly types: readonly string[]; readonly restMs: number }[] = [
+  { roundMs: 5, types: ENDPOINTS, restMs: 30 },
+  { roundMs: 100, types: ENDPOINTS, restMs: 250 },
+  { roundMs: 5, types: ["lds", ...ENDPOINTS], restMs: 15 },
+  { roundMs: 100, types: ["lds"], restMs: 100 },
+];
+for (const { roundMs, types, restMs } of restCases)
+  test(`after several changes that took ${roundMs} ms, ${types.length} types wait for ${restMs} ms`, async () => {
     const { fake, rounds, change } = paced(roundMs);
     change("cds");
     change("cds");
     await settle();
-    change("cds");
+    // Waits already, for longer.
+    change(...ENDPOINTS);
+    change(...types);
     await fake.advance(restMs - 1);
     assert.equal(rounds.length, 1);
     await fake.advance(2);
     assert.equal(rounds.length, 2);
-  }
-});
+  });
 
 test("nothing happens after the end", async () => {
   const { fake, pace, rounds, change } = paced(1);

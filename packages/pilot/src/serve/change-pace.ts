@@ -2,9 +2,11 @@
  * When istiod looks for what a change means for its proxies. A single change is taken up in the next turn of the event loop; while changes keep
  * coming, translation takes a bounded share of the time: after a round that took t, the next one waits for a multiple of t and takes up all changes of the
  * meantime together. So a burst of n changes costs a few translations instead of n, and nobody pays a debounce floor. A round that took up several changes
- * is a burst's, and rests longer than one after which the next single change may be somebody's who waits for it.
+ * is a burst's, and rests longer than one after which the next single change may be somebody's who waits for it; but only endpoints wait that long. A new
+ * Service does not: until the proxies have its listener, a program that finds its name is passed through in plain text.
  */
 import type { Clock, Timer } from "@argyle/core";
+import { ENDPOINT_TYPE } from "@argyle/xds";
 import type { ConfigChange } from "./config-source.ts";
 
 export interface ChangePace {
@@ -36,6 +38,9 @@ export function createChangePace(options: ChangePaceOptions): ChangePace {
   const pending = new Map<string, ConfigChange>();
   let changedAt = 0;
   let restUntil = 0;
+  /** For what is more than endpoints. */
+  let shortRestUntil = 0;
+  let isMoreThanEndpoints = false;
   let tookMs = 0;
   let arrived = 0;
   /** How many changes the last round was for. */
@@ -45,14 +50,16 @@ export function createChangePace(options: ChangePaceOptions): ChangePace {
   let isClosed = false;
 
   const rest = () => {
-    const { share, maxMs } = takenUp > 1 ? IN_BURST : AFTER_ONE;
-    restUntil = clock.monotonic() + Math.min(maxMs, share * tookMs);
+    const until = ({ share, maxMs }: Rest) => clock.monotonic() + Math.min(maxMs, share * tookMs);
+    shortRestUntil = until(AFTER_ONE);
+    restUntil = until(takenUp > 1 ? IN_BURST : AFTER_ONE);
   };
   const run = () => {
     isBooked = false;
     if (isClosed) return;
     const changes = [...pending.values()];
     pending.clear();
+    isMoreThanEndpoints = false;
     takenUp = arrived;
     arrived = 0;
     const started = clock.monotonic();
@@ -62,7 +69,7 @@ export function createChangePace(options: ChangePaceOptions): ChangePace {
   };
   const book = () => {
     timer = undefined;
-    const waitMs = restUntil - clock.monotonic();
+    const waitMs = (isMoreThanEndpoints ? shortRestUntil : restUntil) - clock.monotonic();
     if (waitMs > 0) timer = clock.after(waitMs, book);
     else setImmediate(run);
   };
@@ -72,7 +79,10 @@ export function createChangePace(options: ChangePaceOptions): ChangePace {
       if (pending.size === 0) changedAt = clock.monotonic();
       arrived += 1;
       pending.set([...change.typeUrls].sort().join(), change);
-      if (isBooked) return;
+      const isFirstOfMore = !isMoreThanEndpoints && [...change.typeUrls].some((typeUrl) => typeUrl !== ENDPOINT_TYPE);
+      isMoreThanEndpoints ||= isFirstOfMore;
+      if (isBooked && (timer === undefined || !isFirstOfMore)) return;
+      timer?.cancel();
       isBooked = true;
       book();
     },
