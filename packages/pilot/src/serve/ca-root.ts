@@ -1,23 +1,20 @@
 /** A mesh's own root certificate, made when it has none. Loaded by ca.ts only then: the library that makes it is as large as the rest of istiod's start. */
 import "reflect-metadata";
-import { createPrivateKey, randomBytes, webcrypto } from "node:crypto";
+import { createPrivateKey, webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 import type { CaFiles } from "./ca-store.ts";
+import { newSerialNumber, notBefore } from "./x509/new-certificate.ts";
 
-/** Certificates are valid from a little before now: clocks differ. */
-const SKEW_MS = 120_000;
 const ROOT_TTL_MS = 3650 * 86_400_000;
 const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 export async function createRoot(now: number, trustDomain: string): Promise<CaFiles> {
   x509.cryptoProvider.set(webcrypto as never);
   const keys = await webcrypto.subtle.generateKey(P256, true, ["sign", "verify"]);
-  const serialNumber = randomBytes(16);
-  serialNumber[0] = ((serialNumber[0] ?? 0) & 0x3f) | 0x40;
   const root = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber.toString("hex"),
+    serialNumber: newSerialNumber().toString("hex"),
     name: [{ O: [trustDomain] }],
-    notBefore: new Date(now - SKEW_MS),
+    notBefore: new Date(notBefore(now)),
     notAfter: new Date(now + ROOT_TTL_MS),
     keys: keys as never,
     signingAlgorithm: P256,

@@ -4,13 +4,14 @@
  * key: the name comes from the authenticated caller.
  * https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md
  */
-import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
 import { type Clock, MeshError } from "@argyle/core";
 import type { CaFiles, CaStore } from "./ca-store.ts";
 import { spiffeId, type WorkloadIdentity } from "./identity.ts";
 import { readCertificateRequest } from "./x509/certificate-request.ts";
 import { type Issuer, readIssuer } from "./x509/issuer.ts";
 import { issueCertificate, type SubjectAltName } from "./x509/leaf-certificate.ts";
+import { newSerialNumber, notBefore } from "./x509/new-certificate.ts";
 
 export interface CaOptions {
   readonly store: CaStore;
@@ -37,9 +38,6 @@ export interface CertificateAuthority {
   issueServing(dnsNames: readonly string[], ttlSeconds: number): Promise<KeyPairPem>;
 }
 
-/** Certificates are valid from a little before now: clocks differ. */
-const SKEW_MS = 120_000;
-
 interface Signer {
   readonly issuer: Issuer;
   readonly key: KeyObject;
@@ -60,7 +58,7 @@ export async function createCertificateAuthority(options: CaOptions): Promise<Ce
       serialNumber: newSerialNumber(),
       issuer: signer.issuer,
       issuerKey: signer.key,
-      notBefore: now - SKEW_MS,
+      notBefore: notBefore(now),
       notAfter: Math.min(now + ttlMs, signer.notAfter),
       publicKeyInfo,
       names,
@@ -141,13 +139,6 @@ function readCsr(csrPem: string): Buffer {
       cause,
     });
   }
-}
-
-/** 127 random bits: positive, as RFC 5280 §4.1.2.2 demands. */
-function newSerialNumber(): Buffer {
-  const bytes = randomBytes(16);
-  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
-  return bytes;
 }
 
 function splitPem(text: string): string[] {

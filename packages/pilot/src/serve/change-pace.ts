@@ -46,7 +46,8 @@ export function createChangePace(options: ChangePaceOptions): ChangePace {
   /** How many changes the last round was for. */
   let takenUp = 0;
   let timer: Timer | undefined;
-  let isBooked = false;
+  /** The round begins in the next turn. */
+  let isDue = false;
   let isClosed = false;
 
   const rest = () => {
@@ -55,7 +56,7 @@ export function createChangePace(options: ChangePaceOptions): ChangePace {
     restUntil = until(takenUp > 1 ? IN_BURST : AFTER_ONE);
   };
   const run = () => {
-    isBooked = false;
+    isDue = false;
     if (isClosed) return;
     const changes = [...pending.values()];
     pending.clear();
@@ -70,8 +71,12 @@ export function createChangePace(options: ChangePaceOptions): ChangePace {
   const book = () => {
     timer = undefined;
     const waitMs = (isMoreThanEndpoints ? shortRestUntil : restUntil) - clock.monotonic();
-    if (waitMs > 0) timer = clock.after(waitMs, book);
-    else setImmediate(run);
+    if (waitMs > 0) {
+      timer = clock.after(waitMs, book);
+      return;
+    }
+    isDue = true;
+    setImmediate(run);
   };
 
   return {
@@ -79,11 +84,9 @@ export function createChangePace(options: ChangePaceOptions): ChangePace {
       if (pending.size === 0) changedAt = clock.monotonic();
       arrived += 1;
       pending.set([...change.typeUrls].sort().join(), change);
-      const isFirstOfMore = !isMoreThanEndpoints && [...change.typeUrls].some((typeUrl) => typeUrl !== ENDPOINT_TYPE);
-      isMoreThanEndpoints ||= isFirstOfMore;
-      if (isBooked && (timer === undefined || !isFirstOfMore)) return;
+      isMoreThanEndpoints ||= [...change.typeUrls].some((typeUrl) => typeUrl !== ENDPOINT_TYPE);
+      if (isDue) return;
       timer?.cancel();
-      isBooked = true;
       book();
     },
     worked(ms) {
