@@ -1,7 +1,7 @@
 /** Two sidecars on a pod network in a temporary directory: client program → out.sock → mTLS → in.sock → server program, with Istio's metrics. */
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { createPodNetwork, listenOnPath } from "@argyle/pod-network";
 import { eventually, tempDir } from "@argyle/testkit";
 import { TYPE_URL } from "../src/resource-sink.ts";
@@ -228,35 +228,43 @@ const serverResources = {
   endpoints: [],
 };
 
-test("a request crosses two sidecars with mutual TLS and both report it", async (t) => {
+/** Two sidecars, the catalogue's program, and a front-end's connection that asks it through both. */
+async function startCatalogue(t: TestContext) {
   const runDir = tempDir(t);
   const network = createPodNetwork({ runDir });
   const authority = await createAuthority();
   const client = await startPod(t, network, runDir, CLIENT, "front-end", authority, clientResources);
   const server = await startPod(t, network, runDir, SERVER, "catalogue", authority, serverResources);
-  let seen = "";
+  const program = { seen: "" };
   const app = await listenOnPath(network.socketPath(SERVER, 80), (socket) => {
     const answer = replying("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
     const connection = { bytes: "" };
     socket.on("data", (chunk) => {
-      seen += chunk.toString("latin1");
+      program.seen += chunk.toString("latin1");
       connection.bytes += chunk.toString("latin1");
       answer(connection.bytes, socket, connection);
     });
   });
   t.after(() => app.close());
-
   const socket = await fromProgram(network, CLIENT, { ip: VIP, port: 80 });
   t.after(() => socket.destroy());
   const received = collect(socket);
-  for (let i = 1; i <= 3; i++) {
+  const answers = () => received.text.split("\r\n\r\nok").length - 1;
+  const ask = async () => {
+    const expected = answers() + 1;
     socket.write("GET /catalogue HTTP/1.1\r\nHost: catalogue\r\n\r\n");
-    await eventually("answer", () => assert.equal(received.text.split("\r\n\r\nok").length, i + 1, received.text));
-  }
+    await eventually("answer", () => assert.equal(answers(), expected, received.text));
+  };
+  return { client, server, program, received, ask };
+}
+
+test("a request crosses two sidecars with mutual TLS and both report it", async (t) => {
+  const { client, server, program, received, ask } = await startCatalogue(t);
+  for (let i = 1; i <= 3; i++) await ask();
   assert.ok(!received.text.includes("x-envoy-peer-metadata"), "peer metadata must not reach the app");
-  assert.ok(!seen.includes("x-envoy-peer-metadata"), "peer metadata must not reach the app");
+  assert.ok(!program.seen.includes("x-envoy-peer-metadata"), "peer metadata must not reach the app");
   assert.match(
-    seen,
+    program.seen,
     /x-forwarded-client-cert: By=spiffe:\/\/cluster\.local\/ns\/sock-shop\/sa\/catalogue;Hash=[0-9a-f]{64};Subject="";URI=spiffe:\/\/cluster\.local\/ns\/sock-shop\/sa\/front-end/,
   );
 
@@ -282,27 +290,10 @@ test("a request crosses two sidecars with mutual TLS and both report it", async 
 });
 
 test("connections of a cluster that is replaced are closed on both sides", async (t) => {
-  const runDir = tempDir(t);
-  const network = createPodNetwork({ runDir });
-  const authority = await createAuthority();
-  const client = await startPod(t, network, runDir, CLIENT, "front-end", authority, clientResources);
-  const server = await startPod(t, network, runDir, SERVER, "catalogue", authority, serverResources);
-  const app = await listenOnPath(network.socketPath(SERVER, 80), (socket) => {
-    const answer = replying("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
-    const connection = { bytes: "" };
-    socket.on("data", (chunk) => {
-      connection.bytes += chunk.toString("latin1");
-      answer(connection.bytes, socket, connection);
-    });
-  });
-  t.after(() => app.close());
-  const socket = await fromProgram(network, CLIENT, { ip: VIP, port: 80 });
-  t.after(() => socket.destroy());
-  const received = collect(socket);
+  const { client, server, ask } = await startCatalogue(t);
   const [cluster] = clientResources.clusters;
   for (let i = 1; i <= 5; i++) {
-    socket.write("GET /catalogue HTTP/1.1\r\nHost: catalogue\r\n\r\n");
-    await eventually("answer", () => assert.equal(received.text.split("\r\n\r\nok").length, i + 1, received.text));
+    await ask();
     const resource = { ...cluster, connect_timeout: `${2 + i}s` };
     assert.deepEqual(
       client.proxy.runtime.apply(

@@ -4,6 +4,7 @@
  */
 import type { Problem } from "@argyle/core";
 import { Fields } from "./fields.ts";
+import { oncePerObject } from "./once-per-object.ts";
 
 export interface Compiled<T> {
   readonly value: T;
@@ -12,14 +13,8 @@ export interface Compiled<T> {
 }
 
 export function compileOnce<T>(compile: (fields: Fields) => T): (resource: object) => Compiled<T> {
-  const known = new WeakMap<object, Compiled<T>>();
-  return (resource) => {
-    let compiled = known.get(resource);
-    if (compiled === undefined) {
-      const problems: Problem[] = [];
-      compiled = { value: compile(new Fields(resource, "", { problems })), problems };
-      known.set(resource, compiled);
-    }
-    return compiled;
-  };
+  return oncePerObject((resource) => {
+    const problems: Problem[] = [];
+    return { value: compile(new Fields(resource, "", { problems })), problems };
+  });
 }

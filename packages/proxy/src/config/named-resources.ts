@@ -5,12 +5,13 @@
 import { TYPE_URL } from "../resource-sink.ts";
 import type { ClusterConfig } from "./cluster-config.ts";
 import type { ListenerConfig } from "./listener-config.ts";
+import { oncePerObject } from "./once-per-object.ts";
 import type { TransportSocketConfig } from "./tls-config.ts";
 
 /** Names by type. */
 export type NamedResources = readonly (readonly [typeUrl: string, names: readonly string[]])[];
 
-export const namedByListener = once((listener: ListenerConfig): NamedResources => {
+export const namedByListener = oncePerObject((listener: ListenerConfig): NamedResources => {
   const sockets = socketsOfListener(listener);
   return [
     [TYPE_URL.route, routeNames(listener)],
@@ -18,7 +19,7 @@ export const namedByListener = once((listener: ListenerConfig): NamedResources =
   ];
 });
 
-export const namedByCluster = once((cluster: ClusterConfig): NamedResources => {
+export const namedByCluster = oncePerObject((cluster: ClusterConfig): NamedResources => {
   const sockets = [cluster.transport, ...cluster.transportMatches.map((match) => match.transport)];
   return [
     [TYPE_URL.endpoint, cluster.type === "EDS" ? [cluster.edsName] : []],
@@ -48,16 +49,4 @@ function secretNames(socket: TransportSocketConfig): readonly string[] {
 
 function unique(names: readonly string[]): readonly string[] {
   return [...new Set(names)];
-}
-
-function once<C extends object>(find: (config: C) => NamedResources): (config: C) => NamedResources {
-  const known = new WeakMap<C, NamedResources>();
-  return (config) => {
-    let named = known.get(config);
-    if (named === undefined) {
-      named = find(config);
-      known.set(config, named);
-    }
-    return named;
-  };
 }
