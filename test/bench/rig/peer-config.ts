@@ -21,6 +21,17 @@ http { access_log off; sendfile on; tcp_nodelay on; keepalive_requests 100000000
 `;
 }
 
+const HAPROXY_HEAD = `global
+  maxconn 8192
+  nbthread 1
+  tune.h2.max-concurrent-streams 1000
+defaults
+  mode http
+  timeout client 60s
+  timeout server 15s
+  timeout connect 1s
+  http-reuse always`;
+
 /** haproxy as a plain reverse proxy, or with rules that ask of it what the Envoy configuration asks of us. */
 export function haproxyConfig(port: number, upstream: number, hasRules: boolean): string {
   const rules = `
@@ -41,15 +52,7 @@ export function haproxyConfig(port: number, upstream: number, hasRules: boolean)
   use_backend v1 if host_ok p_health or host_ok p_orders
   use_backend weighted if host_ok p_items`;
   const server = (name: string, weight = 100) => `  server ${name} 127.0.0.1:${upstream} weight ${weight}`;
-  return `global
-  maxconn 8192
-  nbthread 1
-defaults
-  mode http
-  timeout client 60s
-  timeout server 15s
-  timeout connect 1s
-  http-reuse always
+  return `${HAPROXY_HEAD}
   retries 2
 frontend in
   bind 127.0.0.1:${port} backlog 4096${hasRules ? rules : ""}
@@ -81,16 +84,7 @@ http { access_log off; keepalive_requests 100000000; client_body_temp_path ${dir
 
 /** haproxy between cleartext HTTP/2 on both sides. */
 export function haproxyHttp2Config(port: number, upstream: number): string {
-  return `global
-  maxconn 8192
-  nbthread 1
-  tune.h2.max-concurrent-streams 1000
-defaults
-  mode http
-  timeout client 60s
-  timeout server 15s
-  timeout connect 1s
-  http-reuse always
+  return `${HAPROXY_HEAD}
 frontend in
   bind 127.0.0.1:${port} backlog 4096 proto h2
   default_backend up
@@ -113,16 +107,7 @@ export function haproxyHop(options: {
   const clear = options.isHttp2 === true ? "proto h2" : "";
   const at = (address: number | string) => (typeof address === "string" ? `unix@${address}` : `127.0.0.1:${address}`);
   const tls = `ssl crt ${pem} ca-file ${root} verify required ${options.isHttp2 === true ? "alpn h2" : ""}`;
-  return `global
-  maxconn 8192
-  nbthread 1
-  tune.h2.max-concurrent-streams 1000
-defaults
-  mode http
-  timeout client 60s
-  timeout server 15s
-  timeout connect 1s
-  http-reuse always
+  return `${HAPROXY_HEAD}
 frontend in
   bind ${at(options.listen)} backlog 4096 ${side === "server" ? tls : clear}
   unique-id-format %{+X}o\\ %ci:%cp_%fi:%fp_%Ts_%rt:%pid
