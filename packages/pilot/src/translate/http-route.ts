@@ -14,7 +14,7 @@ import type { TranslateContext } from "./context.ts";
 import { clusterName } from "./names.ts";
 import { redirectAction } from "./redirect.ts";
 import { isCatchAll, routeMatch } from "./route-match.ts";
-import { corsConfig, faultConfig, hashPolicies, headerFields, mirrorPolicies, retryPolicy } from "./route-policy.ts";
+import { hashPolicies, headerFields, mirrorPolicies, perFilterConfig, retryPolicy } from "./route-policy.ts";
 
 export interface HttpRouteOptions {
   readonly context: TranslateContext;
@@ -91,11 +91,6 @@ function translateRoute(
   const { port } = options;
   const { authority, fields } = headerFields(route.headers?.request, route.headers?.response);
   const name = match?.name === undefined ? route.name : `${route.name ?? ""}.${match.name}`;
-  const perFilter: EnvoyMessage = {
-    "envoy.filters.http.fault": route.fault === undefined ? undefined : faultConfig(route.fault),
-    "envoy.filters.http.cors": route.corsPolicy === undefined ? undefined : corsConfig(route.corsPolicy),
-  };
-  const hasFilters = route.fault !== undefined || route.corsPolicy !== undefined;
   return {
     name,
     match: routeMatch(match),
@@ -107,7 +102,7 @@ function translateRoute(
     },
     decorator: { operation: operationOf(route, match, port) },
     ...fields,
-    typed_per_filter_config: hasFilters ? perFilter : undefined,
+    typed_per_filter_config: perFilterConfig(route),
   };
 }
 

@@ -67,7 +67,15 @@ function parseRetryOn(text: string | undefined): { readonly retryOn: string; rea
   return { retryOn: names.join(","), codes };
 }
 
-export function faultConfig(fault: HttpFaultInjection): EnvoyMessage {
+/** typed_per_filter_config: an entry for each filter that the route configures, undefined for none. */
+export function perFilterConfig({ fault, corsPolicy }: HttpRoute): Readonly<Record<string, EnvoyMessage>> | undefined {
+  const perFilter: Record<string, EnvoyMessage> = {};
+  if (fault !== undefined) perFilter["envoy.filters.http.fault"] = faultConfig(fault);
+  if (corsPolicy !== undefined) perFilter["envoy.filters.http.cors"] = corsConfig(corsPolicy);
+  return Object.keys(perFilter).length === 0 ? undefined : perFilter;
+}
+
+function faultConfig(fault: HttpFaultInjection): EnvoyMessage {
   const { delay, abort } = fault;
   const delayDuration = protoDuration(delay?.fixedDelay);
   return {
@@ -116,7 +124,7 @@ export function perMillion(percent: number): EnvoyMessage {
   return { numerator: Math.round(percent * 10_000), denominator: "MILLION" };
 }
 
-export function corsConfig(cors: CorsPolicy): EnvoyMessage {
+function corsConfig(cors: CorsPolicy): EnvoyMessage {
   const origins = [
     ...(cors.allowOrigins ?? []).map(stringMatcher),
     ...(cors.allowOrigin ?? []).map((origin) => (origin === "*" ? { safe_regex: { regex: ".*" } } : { exact: origin })),
