@@ -59,7 +59,7 @@ export async function bench({ isQuick, note, only }: BenchOptions): Promise<read
     const chains = await startChains(scope, note, false);
     if (HTTP1_PEAK.includes(only)) figures.push(...(await peak(HTTP1_PEAK, chains, rounds, seconds, note)));
     for (const rate of [1000, 10_000])
-      if (`open loop ${rate}`.includes(only))
+      if (`open loop ${rate}/s`.includes(only))
         figures.push(...(await openLoop(chains, rate, rounds, isQuick ? 2 : 6, note)));
     if (HTTP2_PEAK.includes(only))
       figures.push(...(await peak(HTTP2_PEAK, await startChains(scope, note, true), rounds, seconds, note)));

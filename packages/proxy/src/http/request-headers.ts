@@ -7,6 +7,7 @@ import { isIP } from "node:net";
 import { createNameList, type HeaderBlock, removeHopByHop } from "@argyle/codec";
 import type { HcmConfig } from "../config/hcm-config.ts";
 import { badRequest, type LocalReply } from "../local-reply.ts";
+import type { PeerIdentity } from "../tls/downstream-tls.ts";
 import type { DownstreamFacts } from "./downstream-facts.ts";
 import { resolveTarget } from "./request-target.ts";
 import type { StreamState } from "./stream-state.ts";
@@ -147,17 +148,31 @@ function forwardClientCertificate(headers: HeaderBlock, config: HcmConfig, downs
     return;
   }
   if (clientCert.mode === "FORWARD_ONLY") return;
-  const parts: string[] = [];
-  if (downstream.tls?.localPrincipal !== undefined) parts.push(`By=${downstream.tls.localPrincipal}`);
-  parts.push(`Hash=${peer.hash}`);
-  if (clientCert.cert) parts.push(`Cert="${encodeURIComponent(peer.pem)}"`);
-  if (clientCert.subject) parts.push(`Subject="${peer.subject.replace(/["\\]/g, "\\$&")}"`);
-  if (clientCert.uri) parts.push(`URI=${peer.principal ?? ""}`);
-  if (clientCert.dns) for (const name of peer.dnsNames) parts.push(`DNS=${name}`);
-  const entry = parts.join(";").replace(/[\0-\x1f\x7f]/g, "");
+  const entry = certificateEntry(peer, downstream.tls?.localPrincipal, clientCert);
   const existing = headers.combined("x-forwarded-client-cert");
   headers.set(
     "x-forwarded-client-cert",
     clientCert.mode === "APPEND_FORWARD" && existing !== undefined ? `${existing},${entry}` : entry,
   );
+}
+
+/** hot: one entry a connection, not one a request. */
+const entries = new WeakMap<
+  PeerIdentity,
+  { readonly by: string | undefined; readonly of: object; readonly text: string }
+>();
+
+function certificateEntry(peer: PeerIdentity, by: string | undefined, clientCert: HcmConfig["clientCert"]): string {
+  const known = entries.get(peer);
+  if (known !== undefined && known.by === by && known.of === clientCert) return known.text;
+  const parts: string[] = [];
+  if (by !== undefined) parts.push(`By=${by}`);
+  parts.push(`Hash=${peer.hash}`);
+  if (clientCert.cert) parts.push(`Cert="${encodeURIComponent(peer.pem)}"`);
+  if (clientCert.subject) parts.push(`Subject="${peer.subject.replace(/["\\]/g, "\\$&")}"`);
+  if (clientCert.uri) parts.push(`URI=${peer.principal ?? ""}`);
+  if (clientCert.dns) for (const name of peer.dnsNames) parts.push(`DNS=${name}`);
+  const text = parts.join(";").replace(/[\0-\x1f\x7f]/g, "");
+  entries.set(peer, { by, of: clientCert, text });
+  return text;
 }
