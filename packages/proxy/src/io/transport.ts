@@ -105,11 +105,12 @@ export class Transport implements DirectStreamOwner {
     else this.socket.destroySoon();
   }
 
-  /** Closes without telling the handler. */
+  /** Closes without telling the handler; what the kernel has not taken is lost. */
   destroy(): void {
     if (this.isClosed) return;
     this.isClosed = true;
     this.handler = undefined;
+    this.#direct?.flush();
     this.socket.destroy();
   }
 

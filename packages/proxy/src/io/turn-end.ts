@@ -3,8 +3,7 @@ export interface TurnEndTarget {
   onTurnEnd(): void;
 }
 
-let waiting: TurnEndTarget[] = [];
-let spare: TurnEndTarget[] = [];
+const waiting: TurnEndTarget[] = [];
 
 // hot: one immediate a turn for all connections of the process.
 export function atTurnEnd(target: TurnEndTarget): void {
@@ -13,9 +12,13 @@ export function atTurnEnd(target: TurnEndTarget): void {
 }
 
 function run(): void {
-  const due = waiting;
-  waiting = spare;
-  spare = due;
-  for (let i = 0; i < due.length; i += 1) due[i]?.onTurnEnd();
-  due.length = 0;
+  let done = 0;
+  try {
+    // Those that come meanwhile, as a stream does when its HTTP/2 connection writes, have their turn at once.
+    while (done < waiting.length) waiting[done++]?.onTurnEnd();
+  } finally {
+    // One that throws does not take the others with it.
+    waiting.splice(0, done);
+    if (waiting.length > 0) setImmediate(run);
+  }
 }
