@@ -1,6 +1,7 @@
 /** One proxy (a sidecar, a gateway, or one that runs alone): runtime, listeners and telemetry wired together. It opens no socket by itself. */
 
 import { X509Certificate } from "node:crypto";
+import { endTurn } from "./io/turn-end.ts";
 import { createListenerSet, type ListenerSet } from "./listener-set.ts";
 import type { ProxyDeps } from "./proxy-deps.ts";
 import { createRuntime, type Runtime } from "./runtime.ts";
@@ -45,6 +46,7 @@ export function createProxy(deps: ProxyDeps): ProxyServer {
     startedAtMs: deps.clock.now(),
     close() {
       listeners.close();
+      endTurn();
       tracing.close();
       runtime.close();
     },

@@ -9,6 +9,7 @@
 import { createHeaderBlock, type HeaderBlock, type RequestHead, type ResponseHead } from "@argyle/codec";
 import type { RouteAction } from "../config/route-action.ts";
 import type { Route, RouteTable, VirtualHost } from "../config/route-config.ts";
+import { afterWrites, type TurnEndTarget } from "../io/turn-end.ts";
 import {
   clusterNotFound,
   LOCAL_REPLY,
@@ -47,7 +48,7 @@ import type { UpstreamRequest } from "./upstream-request.ts";
 const NO_TIMEOUTS: RouteTimeouts = { routeMs: 0, perTryMs: 0 };
 const NO_MIRRORS: readonly MirrorRequest[] = [];
 
-export class HttpStream implements StreamTimersOwner {
+export class HttpStream implements StreamTimersOwner, TurnEndTarget {
   readonly context: HttpContext;
   readonly state: StreamState;
   readonly head: RequestHead;
@@ -323,14 +324,19 @@ export class HttpStream implements StreamTimersOwner {
     state.durationMs = now - state.startedAt;
     if (state.responseDurationMs !== undefined)
       state.responseTxDurationMs = state.durationMs - state.responseDurationMs;
-    const { stats } = context;
-    stats.rqActive.add(-1);
-    stats.rqTime.observe(state.durationMs);
+    context.stats.rqActive.add(-1);
+    afterWrites(this);
+    this.#down.onStreamDone(now);
+  }
+  /** What nobody waits for. */
+  onTurnEnd(): void {
+    const { context, state } = this;
+    const { stats, telemetry } = context;
+    stats.rqTime.observe(state.durationMs ?? 0);
     const codeClass = Math.floor(state.responseCode / 100);
     stats.rqByClass[codeClass]?.add(1);
     stats.listenerRqByClass[codeClass]?.add(1);
-    context.telemetry?.onComplete(this);
+    telemetry?.onComplete(this);
     context.writeLogs(state);
-    this.#down.onStreamDone(now);
   }
 }

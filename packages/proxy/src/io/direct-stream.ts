@@ -1,9 +1,8 @@
 /**
  * The handle of a net or TLS socket, read and written without the Duplex in front of it, whose states, buffers, callbacks and nextTicks cost more
- * than our own logic for a request. Reads go into one buffer that all connections share. Small writes wait for the end of the turn, when all sockets
- * that were ready have been read: the kernel's and our own code then run in long stretches instead of pushing each other out of the caches, and the
- * peers are woken once; under load a request costs a quarter less (docs/performance.md). What the kernel takes of a write at once, which is
- * nearly always all of it, is one call. The end of the stream, errors and closing stay with the socket and its events.
+ * than our own logic for a request. Reads go into one buffer that all connections share. Under load small writes wait for the end of the turn. What the
+ * kernel takes of a write at once, which is nearly always all of it, is one call. The end of the stream, errors and closing stay with the socket and
+ * its events.
  *
  * All of it is private to Node: `_handle` with its methods, `onread`, and process.binding("stream_wrap"), which is on the list of bindings that
  * 20, 22 and 24 permit. It lives only in this file. Where a name is missing, openDirectStream gives undefined and the socket's public interface does
@@ -11,7 +10,7 @@
  */
 import type { Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
-import { atTurnEnd, type TurnEndTarget } from "./turn-end.ts";
+import { atTurnEnd, gathersWrites, type TurnEndTarget } from "./turn-end.ts";
 
 interface WriteRequest {
   oncomplete: (status: number) => void;
@@ -144,11 +143,10 @@ export class DirectStream implements TurnEndTarget {
     this.#queue.push(data);
     this.#queued += data.length;
     if (this.#writing === 0) {
-      if (this.#queued < HIGH_WATER) {
-        if (!this.#isScheduled) {
-          this.#isScheduled = true;
-          atTurnEnd(this);
-        }
+      if (this.#isScheduled && this.#queued < HIGH_WATER) return true;
+      if (this.#queued < HIGH_WATER && gathersWrites()) {
+        this.#isScheduled = true;
+        atTurnEnd(this);
         return true;
       }
       if (this.#isWrittenAtOnce(this.#takeQueue())) return true;

@@ -1,6 +1,7 @@
 /**
  * One hashed timer wheel for all streams and connections of a process: arming and cancelling are a few pointer writes, and one timer of the
- * runtime ticks while anything is armed. Accuracy is one tick (10 ms), which is what a proxy's time-outs need.
+ * runtime sleeps until the next tick that may have something to do: a proxy whose connections are idle wakes a few times a minute, not a hundred
+ * times a second. Accuracy is one tick (10 ms), which is what a proxy's time-outs need.
  * https://dl.acm.org/doi/10.1145/41457.37504 (Varghese and Lauck, scheme 6)
  */
 import type { Clock, Timer } from "@argyle/core";
@@ -23,6 +24,8 @@ export class WheelEntry {
 }
 
 export interface TimerWheel {
+  /** Entries that wait. The sleep of the runtime's timer may outlast the last of them. */
+  readonly armed: number;
   /** `now` is a reading of the monotonic clock that the caller has already, not older than this turn of the event loop. */
   arm(entry: WheelEntry, delayMs: number, now?: number): void;
   cancel(entry: WheelEntry): void;
@@ -30,13 +33,15 @@ export interface TimerWheel {
 }
 
 const TICK_MS = 10;
+/** A power of two. */
 const SLOTS = 1024;
 
 export function createTimerWheel(clock: Clock): TimerWheel {
   const slots: (WheelEntry | undefined)[] = new Array<undefined>(SLOTS).fill(undefined);
   let armed = 0;
+  /** The last tick whose slot was visited. */
   let lastTick = 0;
-  let ticking: Timer | undefined;
+  let sleep: { readonly untilTick: number; readonly timer: Timer } | undefined;
   let isClosed = false;
 
   const unlink = (entry: WheelEntry) => {
@@ -60,7 +65,7 @@ export function createTimerWheel(clock: Clock): TimerWheel {
     armed += 1;
   };
   const tick = () => {
-    ticking = undefined;
+    sleep = undefined;
     const now = clock.monotonic();
     const target = Math.floor(now / TICK_MS);
     // After a long pause every slot is visited once, never more.
@@ -78,23 +83,35 @@ export function createTimerWheel(clock: Clock): TimerWheel {
       }
     }
     lastTick = target;
-    schedule();
+    sleepToNext(now);
   };
-  const schedule = () => {
-    if (armed > 0 && ticking === undefined && !isClosed) ticking = clock.after(TICK_MS, tick, { unref: true });
+  /** The slot of a deadline that is several turns of the wheel away is visited once in each. */
+  const sleepToNext = (now: number) => {
+    if (armed === 0) return;
+    let next = lastTick + 1;
+    while (next < lastTick + SLOTS && slots[next % SLOTS] === undefined) next += 1;
+    sleepUntil(next, now);
+  };
+  const sleepUntil = (untilTick: number, now: number) => {
+    if (isClosed || (sleep !== undefined && sleep.untilTick <= untilTick)) return;
+    sleep?.timer.cancel();
+    sleep = { untilTick, timer: clock.after(Math.max(1, untilTick * TICK_MS - now), tick, { unref: true }) };
   };
   return {
+    get armed() {
+      return armed;
+    },
     arm(entry, delayMs, now = clock.monotonic()) {
       unlink(entry);
       if (armed === 0) lastTick = Math.floor(now / TICK_MS) - 1;
       entry.deadlineMs = now + delayMs;
       link(entry);
-      schedule();
+      sleepUntil(lastTick + 1 + ((entry.slot - lastTick - 1) & (SLOTS - 1)), now);
     },
     cancel: unlink,
     close() {
       isClosed = true;
-      ticking?.cancel();
+      sleep?.timer.cancel();
       slots.fill(undefined);
     },
   };
