@@ -16,7 +16,7 @@ import { slopePerMinute } from "./parts/slope.ts";
 
 const RATE = Number(process.env.ARGYLE_SOAK_RATE ?? 100);
 const NAMESPACE = "sock-shop";
-const CERTIFICATE_TTL = "60s";
+const CERTIFICATE_TTL = "50s";
 const KILLS = 5;
 const SHORT_LIVED = { name: "istio-proxy", image: "auto", env: [{ name: "SECRET_TTL", value: CERTIFICATE_TTL }] };
 
