@@ -13,8 +13,8 @@ const dist = join(root, "dist");
 const SMALL_HEAP = [["--semi-space-growth-factor=1"]];
 /** A start is a burst of code that runs a few dozen times: optimizing it at once was a fifth of the processor time. Later V8s wait longer by themselves. */
 const LATE_OPTIMIZATION = [["--interrupt-budget=500000", 12]];
-/** A collection when a third has been added: by itself V8 lets the garbage of configuration changes double and triple a small heap first. */
-const STEADY_HEAP = [["--heap-growing-percent=30"]];
+/** A collection when half has been added: by itself V8 lets the garbage of configuration changes double and triple a small heap first. */
+const STEADY_HEAP = [["--heap-growing-percent=50"]];
 /** Of V8, for whom what it does by itself is wrong; set by bundle-loader.cjs. */
 const FLAGS = {
   supervisor: SMALL_HEAP,

@@ -1,6 +1,6 @@
 /**
  * Load through gateway → sidecar → sidecar while the configuration changes and every certificate is renewed, then while pods are killed.
- * Ten minutes with 1,000 changes (`--quick`: two with 200), certificates of one minute. No request may fail in the first part; in the
+ * Ten minutes with 1,000 changes (`--quick`: two with 200), certificates of 50 s, renewed at half of it. No request may fail in the first part; in the
  * second only requests that were under way when a pod was killed. Memory of both workers is read all along: its slope is a figure.
  */
 import { readFileSync } from "node:fs";
