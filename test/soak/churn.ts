@@ -4,6 +4,7 @@
  * second only requests that were under way when a pod was killed. Memory of both workers is read all along: its slope is a figure.
  */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatProblems } from "@argyle/core";
 import { createKubeClient, type KubeClient, loadKubeconfig } from "@argyle/kube-client";
@@ -17,7 +18,8 @@ import { slopePerMinute } from "./parts/slope.ts";
 const RATE = Number(process.env.ARGYLE_SOAK_RATE ?? 100);
 const NAMESPACE = "sock-shop";
 const CERTIFICATE_TTL = "50s";
-const KILLS = 5;
+const KILLS = Number(process.env.ARGYLE_SOAK_KILLS ?? 5);
+const WORKERS = ["worker-sidecars", "worker-gateways"] as const;
 const SHORT_LIVED = { name: "istio-proxy", image: "auto", env: [{ name: "SECRET_TTL", value: CERTIFICATE_TTL }] };
 
 export async function bench({ isQuick, note }: BenchOptions): Promise<readonly Figure[]> {
@@ -30,7 +32,7 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
     await prepare(cluster);
     const url = `${cluster.gateway}/catalogue?size=3`;
     note(`${RATE} requests/s for ${minutes} minutes`);
-    const workers = await Promise.all(["worker-sidecars", "worker-gateways"].map((name) => cluster.pidOf(name)));
+    const workers = await Promise.all(WORKERS.map((name) => cluster.pidOf(name)));
     const memory = workers.map((): { minute: number; megabytes: number }[] => []);
     const started = performance.now();
     const reading = setInterval(() => {
@@ -48,6 +50,8 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
     const rotations = rotationsOf(await serialNumbers(cluster), serials);
     note(`part 1: ${first.sent} sent, ${first.failures.length} failed`);
     const second = await killPods(cluster, url, note);
+    for (const [i, name] of WORKERS.entries())
+      if ((await cluster.pidOf(name)) !== workers[i]) note(`${name} was restarted:\n${logEnd(cluster, name)}`);
     const unexplained = second.load.failures.filter(
       ({ startedAt, endedAt }) => !second.kills.some(({ from, to }) => startedAt <= to + GRACE_MS && endedAt >= from),
     );
@@ -90,6 +94,10 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
   } finally {
     await scope.close();
   }
+}
+
+function logEnd(cluster: MiniCluster, name: string): string {
+  return readFileSync(join(cluster.stateDir, "logs", `${name}.log`), "utf8").split("\n").slice(-60).join("\n");
 }
 
 /** A request that reached the pod in the moment of its death, seen from outside. */

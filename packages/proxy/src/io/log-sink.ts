@@ -7,7 +7,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import type { Clock, Timer } from "@argyle/core";
 
 export interface LogSink {
-  /** One line with its end; `/dev/stdout` and `/dev/stderr` go to `standard`. */
+  /** One line with its end; `/dev/stdout` and `/dev/stderr` go to `standard`. After close() lines are dropped. */
   write(path: string, line: string): void;
   close(): void;
 }
@@ -27,6 +27,7 @@ const MAX_BYTES_A_CHAR = 3;
 export function createLogSink(clock: Clock, standard: (text: string) => void): LogSink {
   const targets = new Map<string, Target>();
   let timer: Timer | undefined;
+  let isClosed = false;
   const flush = () => {
     timer?.cancel();
     timer = undefined;
@@ -47,6 +48,7 @@ export function createLogSink(clock: Clock, standard: (text: string) => void): L
   return {
     // hot: one call a request; a system call each would cost more than the request itself.
     write(path, line) {
+      if (isClosed) return;
       const target = targets.get(path) ?? open(path);
       if (target.length + line.length * MAX_BYTES_A_CHAR > PENDING_BYTES) flush();
       if (line.length * MAX_BYTES_A_CHAR > PENDING_BYTES) target.put(Buffer.from(line));
@@ -55,6 +57,7 @@ export function createLogSink(clock: Clock, standard: (text: string) => void): L
     },
     close() {
       flush();
+      isClosed = true;
       for (const target of targets.values()) target.close();
       targets.clear();
     },

@@ -62,7 +62,9 @@ const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
 export async function startSidecar(spec: SidecarSpec, deps: SidecarDeps): Promise<Sidecar> {
   const { network, clock } = deps;
-  const containerLog = openContainerLog(spec.log, clock);
+  const containerLog = openContainerLog(spec.log, clock, (error) =>
+    deps.log.error("a container's log cannot be written, its lines are lost", { path: spec.log, error: String(error) }),
+  );
   let level: LogLevel = "info";
   const log = levelled(
     createLogger({ scope: "envoy", clock, level: "debug", write: (line) => containerLog.write("stderr", line) }),
