@@ -17,6 +17,8 @@ export {
   openDeltaStream,
   openSotwStream,
 } from "./grpc-stream.ts";
+export { ProtoReader, WireError } from "./proto-reader.ts";
+export { ProtoWriter } from "./proto-writer.ts";
 export { createDeltaServerSession, createSotwServerSession, type ServerSession } from "./server-session.ts";
 export type { RequestOutcome, ResourceLookup, TypeStatus, VersionedResource } from "./server-stream.ts";
 export {

@@ -6,7 +6,7 @@
  *                └──────────┴──── local reply ───────────────────────────────────►┘
  * Invariant: exactly one response head goes downstream, and finish() runs exactly once, whoever ends the stream.
  */
-import { createHeaderBlock, type HeaderBlock, type RequestHead, type ResponseHead } from "@argyle/codec";
+import type { HeaderBlock, RequestHead, ResponseHead } from "@argyle/codec";
 import type { RouteAction } from "../config/route-action.ts";
 import type { Route, RouteTable, VirtualHost } from "../config/route-config.ts";
 import { afterWrites, type TurnEndTarget } from "../io/turn-end.ts";
@@ -23,26 +23,25 @@ import {
 } from "../local-reply.ts";
 import { type ClusterChoice, pickCluster } from "../router.ts";
 import type { Workload } from "../stats/peer-metadata.ts";
-import { samplingPercent } from "../tracing/sampling.ts";
 import type { Cluster } from "../upstream/cluster.ts";
 import type { Host } from "../upstream/host.ts";
+import { admitRequest } from "./admit-request.ts";
 import { applyRequestMutations, rewriteRequest } from "./apply-route.ts";
 import { Attempts } from "./attempts.ts";
 import type { DownstreamSide } from "./downstream-side.ts";
 import { runFilters, type StreamFilters } from "./filter-chain.ts";
-import { countGrpcMessages, type GrpcMessages } from "./grpc-messages.ts";
+import type { GrpcMessages } from "./grpc-messages.ts";
 import type { HttpContext, Snapshot } from "./http-context.ts";
 import type { MirrorRequest } from "./mirror.ts";
 import { RequestBody } from "./request-body.ts";
-import { prepareRequestHeaders } from "./request-headers.ts";
 import { createRetryState } from "./retry-state.ts";
-import { allowsUpgrade, decideRoute, resolveRoute } from "./route-decision.ts";
+import { decideRoute } from "./route-decision.ts";
 import { type RouteTimeouts, removeRouterHeaders, routeTimeouts } from "./route-timeouts.ts";
 import { sendLocalResponse, sendUpstreamHead } from "./send-response.ts";
 import { startMirrors } from "./start-mirrors.ts";
 import type { StreamState } from "./stream-state.ts";
 import { StreamTimers, type StreamTimersOwner } from "./stream-timers.ts";
-import { propagateTrace, type TraceContext } from "./trace-context.ts";
+import type { TraceContext } from "./trace-context.ts";
 import type { UpstreamRequest } from "./upstream-request.ts";
 
 const NO_TIMEOUTS: RouteTimeouts = { routeMs: 0, perTryMs: 0 };
@@ -102,40 +101,14 @@ export class HttpStream implements StreamTimersOwner, TurnEndTarget {
   }
 
   start(): void {
-    const { context, state, head } = this;
-    const { config } = context;
-    if (head.minor === 0 && !config.acceptsHttp10) {
-      this.sendLocalReply(LOCAL_REPLY.lowVersion);
-      return;
-    }
-    const wantsUpgrade = head.upgrade !== undefined && head.upgrade.toLowerCase() !== "h2c";
-    const refused = prepareRequestHeaders(state, config, context.uuid, wantsUpgrade);
+    const refused = admitRequest(this, this.#down);
     if (refused !== undefined) {
       this.sendLocalReply(refused);
       return;
     }
-    this.wantsTunnel = wantsUpgrade || head.method === "CONNECT";
-    const { tracing } = config;
-    if (tracing !== undefined) {
-      const percent = samplingPercent(tracing, state);
-      this.trace = propagateTrace(state.headers, percent, context);
-    }
-    if (context.telemetry !== undefined) this.messages = countGrpcMessages(state.headers.get("content-type"));
-    context.telemetry?.onRequest(this);
-    resolveRoute(this);
-    if (wantsUpgrade && !allowsUpgrade(this, head.upgrade ?? "")) {
-      this.sendLocalReply(LOCAL_REPLY.upgradeFailed);
-      return;
-    }
-    // RFC 9110 §10.1.1: HTTP/1.0 knows no expectation.
-    if (head.minor === 0) state.headers.remove("expect");
-    if (head.expectContinue && !config.proxy100Continue) {
-      state.headers.remove("expect");
-      this.#down.sendInformational({ status: 100, headers: createHeaderBlock() });
-      this.#down.flush();
-    }
+    const { config } = this.context;
     if (config.maxStreamDurationMs > 0) this.#timers.armDuration(config.maxStreamDurationMs);
-    if (config.requestTimeoutMs > 0) this.#timers.armRoute(config.requestTimeoutMs, state.startedAt);
+    if (config.requestTimeoutMs > 0) this.#timers.armRoute(config.requestTimeoutMs, this.state.startedAt);
     runFilters(this);
   }
 

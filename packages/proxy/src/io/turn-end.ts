@@ -44,9 +44,9 @@ export function gathersWrites(): boolean {
   return isBusy;
 }
 
-/** After the writes of this turn. */
+/** After the writes of this turn; at once when none waits and few are expected. */
 export function afterWrites(target: TurnEndTarget): void {
-  if (!isBusy) {
+  if (!isBusy && writes.length === 0) {
     target.onTurnEnd();
     return;
   }

@@ -6,7 +6,7 @@
  */
 import type { Counter, Registry } from "@argyle/telemetry";
 import { createPeerDirectory, peerMetadata, type Workload, workloadOf } from "./peer-metadata.ts";
-import { decodeFields, decodeStruct, delimited, encodeStruct } from "./struct-wire.ts";
+import { decodeFields, decodeStruct, encodeAny, encodeStruct } from "./struct-wire.ts";
 
 export const EXCHANGE_PROTOCOL = "istio-peer-exchange";
 const MAGIC = 0x3d230467;
@@ -67,7 +67,7 @@ export function encodePreamble(metadata: Readonly<Record<string, unknown>>, id: 
     "x-envoy-peer-metadata": peerMetadata(metadata),
     "x-envoy-peer-metadata-id": id,
   });
-  const any = Buffer.concat([delimited(1, Buffer.from(STRUCT_TYPE)), delimited(2, struct)]);
+  const any = encodeAny(STRUCT_TYPE, struct);
   const head = Buffer.alloc(HEAD_BYTES);
   head.writeUInt32BE(MAGIC, 0);
   head.writeUInt32BE(any.length, 4);

@@ -80,7 +80,7 @@ export function workloadOf(metadata: Readonly<Record<string, unknown>>): Workloa
 
 /** The header's value for our own node metadata. */
 export function encodePeerMetadata(metadata: Readonly<Record<string, unknown>>): string {
-  return encodeStruct(peerMetadata(metadata)).toString("base64");
+  return Buffer.from(encodeStruct(peerMetadata(metadata))).toString("base64");
 }
 
 /** What a peer is told of our node metadata. */

@@ -1,31 +1,53 @@
 /**
- * The part of protobuf that peer metadata needs: google.protobuf.Struct with strings and nested structs. Other values are left out. What is read
- * comes from a peer, so lengths and depth are bounded and anything odd reads as undefined.
- * https://protobuf.dev/programming-guides/encoding/  google/protobuf/struct.proto
+ * The part of protobuf that peer metadata needs: google.protobuf.Struct with strings and nested structs, within an Any. Other values are left out. What
+ * is read comes from a peer, so lengths and depth are bounded and anything odd reads as undefined. google/protobuf/struct.proto
  */
-const MAX_DEPTH = 4;
+import { ProtoReader, ProtoWriter, WireError } from "@argyle/xds";
 
-/** Struct: field 1 entries {1 key, 2 Value}; Value: 3 string, 5 Struct. */
-export function encodeStruct(object: Readonly<Record<string, unknown>>): Buffer {
-  const parts: Buffer[] = [];
-  for (const [key, value] of Object.entries(object)) {
-    const encoded =
-      typeof value === "string"
-        ? delimited(3, Buffer.from(value, "utf8"))
-        : delimited(5, encodeStruct(value as Readonly<Record<string, unknown>>));
-    parts.push(delimited(1, Buffer.concat([delimited(1, Buffer.from(key, "utf8")), delimited(2, encoded)])));
-  }
-  return Buffer.concat(parts);
+const MAX_DEPTH = 4;
+/** Wire type of everything that its length precedes. */
+const DELIMITED = 2;
+
+const writer = new ProtoWriter();
+
+export function encodeStruct(object: Readonly<Record<string, unknown>>): Uint8Array {
+  writer.reset();
+  writeStruct(object);
+  return writer.finish();
 }
 
-export function delimited(field: number, content: Buffer): Buffer {
-  const length: number[] = [];
-  let rest = content.length;
-  do {
-    length.push(rest > 127 ? (rest & 127) | 128 : rest);
-    rest >>>= 7;
-  } while (rest > 0);
-  return Buffer.concat([Buffer.from([(field << 3) | 2, ...length]), content]);
+export function encodeAny(type: string, content: Uint8Array): Uint8Array {
+  writer.reset();
+  writer.tag(1, DELIMITED);
+  writer.string(type);
+  writer.tag(2, DELIMITED);
+  writer.bytes(content);
+  return writer.finish();
+}
+
+/** Struct: field 1 entries {1 key, 2 Value}; Value: 3 string, 5 Struct. */
+function writeStruct(object: Readonly<Record<string, unknown>>): void {
+  for (const [key, value] of Object.entries(object)) {
+    const entry = begin(1);
+    writer.tag(1, DELIMITED);
+    writer.string(key);
+    const wrapped = begin(2);
+    if (typeof value === "string") {
+      writer.tag(3, DELIMITED);
+      writer.string(value);
+    } else {
+      const inner = begin(5);
+      writeStruct(value as Readonly<Record<string, unknown>>);
+      writer.end(inner);
+    }
+    writer.end(wrapped);
+    writer.end(entry);
+  }
+}
+
+function begin(field: number): number {
+  writer.tag(field, DELIMITED);
+  return writer.begin();
 }
 
 export function decodeStruct(bytes: Buffer, depth = 0): Record<string, unknown> | undefined {
@@ -46,36 +68,26 @@ export function decodeStruct(bytes: Buffer, depth = 0): Record<string, unknown> 
   return object;
 }
 
+/** The fields of a message that their length precedes; undefined when the bytes are none. */
 export function decodeFields(
   bytes: Buffer,
 ): readonly { readonly field: number; readonly content: Buffer }[] | undefined {
   const fields: { field: number; content: Buffer }[] = [];
-  let at = 0;
-  const varint = () => {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = bytes[at++];
-      if (byte === undefined) return undefined;
-      value += (byte & 127) * 2 ** shift;
-      if (byte < 128) return value;
+  const reader = new ProtoReader(bytes);
+  try {
+    while (reader.position < bytes.length) {
+      const tag = reader.tag();
+      if ((tag & 7) !== DELIMITED) {
+        reader.skip(tag & 7, bytes.length);
+        continue;
+      }
+      const end = reader.endOfLength(bytes.length);
+      fields.push({ field: tag >>> 3, content: bytes.subarray(reader.position, end) });
+      reader.position = end;
     }
-    return undefined;
-  };
-  while (at < bytes.length) {
-    const tag = varint();
-    if (tag === undefined) return undefined;
-    const wire = tag & 7;
-    let length: number | undefined;
-    if (wire === 2) length = varint();
-    else if (wire === 1) length = 8;
-    else if (wire === 5) length = 4;
-    else if (wire === 0) {
-      if (varint() === undefined) return undefined;
-      continue;
-    }
-    if (length === undefined || at + length > bytes.length) return undefined;
-    fields.push({ field: tag >>> 3, content: bytes.subarray(at, at + length) });
-    at += length;
+  } catch (error) {
+    if (error instanceof WireError) return undefined;
+    throw error;
   }
   return fields;
 }
