@@ -97,7 +97,10 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
 }
 
 function logEnd(cluster: MiniCluster, name: string): string {
-  return readFileSync(join(cluster.stateDir, "logs", `${name}.log`), "utf8").split("\n").slice(-60).join("\n");
+  return readFileSync(join(cluster.stateDir, "logs", `${name}.log`), "utf8")
+    .split("\n")
+    .slice(-60)
+    .join("\n");
 }
 
 /** A request that reached the pod in the moment of its death, seen from outside. */
