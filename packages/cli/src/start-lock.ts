@@ -1,5 +1,15 @@
 /** One start of an instance at a time: a file with the pid of its holder. A lock whose process is gone is taken over. */
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { errnoOf, MeshError } from "@argyle/core";
 
@@ -9,23 +19,59 @@ export const START_LOCK = "start.lock";
 export function takeStartLock(instance: { readonly name: string; readonly stateDir: string }): () => void {
   makeDirectory(instance.stateDir);
   const path = join(instance.stateDir, START_LOCK);
-  for (let attempt = 0; ; attempt++) {
-    try {
-      writeFileSync(path, String(process.pid), { flag: "wx" });
-      return () => rmSync(path, { force: true });
-    } catch (error) {
-      if (errnoOf(error) !== "EEXIST") throw error;
+  // Linked, not written, to its place: whoever finds the lock must find its holder in it.
+  const own = `${path}.${process.pid}`;
+  writeFileSync(own, String(process.pid));
+  try {
+    for (let attempt = 0; ; attempt++) {
+      if (isPlaced(own, path)) return () => rmSync(path, { force: true });
+      const holder = holderOf(path);
+      if (attempt > 0 || isAlive(holder)) throw isLocked(instance.name, holder);
+      removeStale(path, `${own}.stale`);
     }
-    const holder = Number(readFileSync(path, "utf8"));
-    if (attempt === 0 && !isAlive(holder)) {
-      rmSync(path, { force: true });
-      continue;
-    }
-    throw new MeshError(`another start of instance ${instance.name} is under way (process ${holder})`, {
-      code: "instance.locked",
-      advice: "wait for it, or end it and try again",
-    });
+  } finally {
+    rmSync(own, { force: true });
   }
+}
+
+function isPlaced(own: string, path: string): boolean {
+  try {
+    linkSync(own, path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Two that find the same stale lock: the slower one must not remove what the faster one has put there meanwhile. */
+function removeStale(path: string, aside: string): void {
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return;
+    throw error;
+  }
+  if (isAlive(holderOf(aside))) isPlaced(aside, path);
+  rmSync(aside, { force: true });
+}
+
+/** NaN when there is none any more. */
+function holderOf(path: string): number {
+  try {
+    return Number(readFileSync(path, "utf8"));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return Number.NaN;
+    throw error;
+  }
+}
+
+function isLocked(name: string, holder: number): MeshError {
+  const who = Number.isNaN(holder) ? "" : ` (process ${holder})`;
+  return new MeshError(`another start of instance ${name} is under way${who}`, {
+    code: "instance.locked",
+    advice: "wait for it, or end it and try again",
+  });
 }
 
 /** Node reports ENOENT for a directory that can't be made on a read-only file system; what stands in the way is asked again. */

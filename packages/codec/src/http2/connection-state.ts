@@ -138,6 +138,11 @@ export class ConnectionState<H> {
     if (stream !== undefined) this.remove(stream);
   }
 
+  /** The peer has reset it, too: nothing of it is under way any more. */
+  forgetReset(streamId: number): void {
+    this.remembered.delete(streamId);
+  }
+
   /** The peer broke a rule on one stream. */
   failStream(streamId: number, code: number, message: string, details = "http2.violation.of.messaging.rule"): void {
     const stream = this.streams.get(streamId);

@@ -253,7 +253,10 @@ export class ControlReceiver<H> {
       return;
     }
     const stream = state.streams.get(streamId);
-    if (stream === undefined) return;
+    if (stream === undefined) {
+      state.forgetReset(streamId);
+      return;
+    }
     const code = frame.source.readUInt32BE(frame.start);
     state.remove(stream);
     state.push({

@@ -162,6 +162,13 @@ const messages: readonly Case[] = [
     wrote: ["RST_STREAM 3 REFUSED_STREAM"],
   },
   {
+    name: "a stream that both sides have reset has nothing under way any more",
+    settings: { maxConcurrentStreams: 1 },
+    input: [headers(1, POST, OPEN), headers(3, POST, OPEN), reset(3), data(3, "x")],
+    want: ["1 head POST / chunked host=a"],
+    wrote: ["RST_STREAM 3 REFUSED_STREAM", "RST_STREAM 3 STREAM_CLOSED"],
+  },
+  {
     name: "a head that is too large is answered 431, and HPACK stays in step",
     limits: { maxHeaders: 5 },
     input: [headers(1, withField(["b", "1"], ["c", "2"])), frame(1, 5, 3, Buffer.from([0x82, 0x86, 0x84, 0xc0]))],
