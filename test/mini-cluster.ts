@@ -189,6 +189,11 @@ function tails(stateDir: string): string {
   const logs = join(stateDir, "logs");
   if (!existsSync(logs)) return "";
   return readdirSync(logs)
-    .map((file) => `--- ${file}\n${readFileSync(join(logs, file), "utf8").trimEnd().split("\n").slice(-15).join("\n")}`)
+    .map((file) => `--- ${file}\n${endOf(join(logs, file), 15)}`)
     .join("\n");
+}
+
+/** The last lines of a file. */
+export function endOf(path: string, lines: number): string {
+  return readFileSync(path, "utf8").trimEnd().split("\n").slice(-lines).join("\n");
 }

@@ -10,7 +10,7 @@ import { formatProblems } from "@argyle/core";
 import { createKubeClient, type KubeClient, loadKubeconfig } from "@argyle/kube-client";
 import { resourceOf } from "@argyle/kube-types";
 import { type BenchOptions, createScope, type Figure, round } from "../bench/rig/figure.ts";
-import { type MiniCluster, startMiniCluster } from "../mini-cluster.ts";
+import { endOf, type MiniCluster, startMiniCluster } from "../mini-cluster.ts";
 import { type OpenLoad, startOpenLoad } from "./parts/open-load.ts";
 import { processorSeconds, residentMegabytes } from "./parts/resident-memory.ts";
 import { slopePerMinute } from "./parts/slope.ts";
@@ -51,7 +51,8 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
     note(`part 1: ${first.sent} sent, ${first.failures.length} failed`);
     const second = await killPods(cluster, url, note);
     for (const [i, name] of WORKERS.entries())
-      if ((await cluster.pidOf(name)) !== workers[i]) note(`${name} was restarted:\n${logEnd(cluster, name)}`);
+      if ((await cluster.pidOf(name)) !== workers[i])
+        note(`${name} was restarted:\n${endOf(join(cluster.stateDir, "logs", `${name}.log`), 60)}`);
     const unexplained = second.load.failures.filter(
       ({ startedAt, endedAt }) => !second.kills.some(({ from, to }) => startedAt <= to + GRACE_MS && endedAt >= from),
     );
@@ -94,13 +95,6 @@ export async function bench({ isQuick, note }: BenchOptions): Promise<readonly F
   } finally {
     await scope.close();
   }
-}
-
-function logEnd(cluster: MiniCluster, name: string): string {
-  return readFileSync(join(cluster.stateDir, "logs", `${name}.log`), "utf8")
-    .split("\n")
-    .slice(-60)
-    .join("\n");
 }
 
 /** A request that reached the pod in the moment of its death, seen from outside. */

@@ -6,9 +6,9 @@
 import { isIP } from "node:net";
 import { createNameList, type HeaderBlock, removeHopByHop } from "@argyle/codec";
 import type { HcmConfig } from "../config/hcm-config.ts";
+import { oncePerObject } from "../config/once-per-object.ts";
 import { badRequest, type LocalReply } from "../local-reply.ts";
-import type { PeerIdentity } from "../tls/downstream-tls.ts";
-import type { DownstreamFacts } from "./downstream-facts.ts";
+import type { DownstreamFacts, DownstreamTlsFacts } from "./downstream-facts.ts";
 import { resolveTarget } from "./request-target.ts";
 import type { StreamState } from "./stream-state.ts";
 
@@ -141,14 +141,14 @@ function cleanTrusted(state: StreamState, config: HcmConfig): void {
 /** x-forwarded-client-cert. https://www.envoyproxy.io/docs/envoy/v1.36.0/configuration/http/http_conn_man/headers#x-forwarded-client-cert */
 function forwardClientCertificate(headers: HeaderBlock, config: HcmConfig, downstream: DownstreamFacts): void {
   const { clientCert } = config;
-  const peer = downstream.tls?.peer;
+  const { tls } = downstream;
   if (clientCert.mode === "ALWAYS_FORWARD_ONLY") return;
-  if (clientCert.mode === "SANITIZE" || peer === undefined) {
+  if (clientCert.mode === "SANITIZE" || tls?.peer === undefined) {
     headers.remove("x-forwarded-client-cert");
     return;
   }
   if (clientCert.mode === "FORWARD_ONLY") return;
-  const entry = certificateEntry(peer, downstream.tls?.localPrincipal, clientCert);
+  const entry = entriesOf(tls)(clientCert);
   const existing = headers.combined("x-forwarded-client-cert");
   headers.set(
     "x-forwarded-client-cert",
@@ -157,22 +157,19 @@ function forwardClientCertificate(headers: HeaderBlock, config: HcmConfig, downs
 }
 
 /** hot: one entry a connection, not one a request. */
-const entries = new WeakMap<
-  PeerIdentity,
-  { readonly by: string | undefined; readonly of: object; readonly text: string }
->();
+const entriesOf = oncePerObject((tls: DownstreamTlsFacts) =>
+  oncePerObject((clientCert: HcmConfig["clientCert"]) => certificateEntry(tls, clientCert)),
+);
 
-function certificateEntry(peer: PeerIdentity, by: string | undefined, clientCert: HcmConfig["clientCert"]): string {
-  const known = entries.get(peer);
-  if (known !== undefined && known.by === by && known.of === clientCert) return known.text;
+/** Empty without a client's certificate. */
+function certificateEntry({ peer, localPrincipal }: DownstreamTlsFacts, clientCert: HcmConfig["clientCert"]): string {
+  if (peer === undefined) return "";
   const parts: string[] = [];
-  if (by !== undefined) parts.push(`By=${by}`);
+  if (localPrincipal !== undefined) parts.push(`By=${localPrincipal}`);
   parts.push(`Hash=${peer.hash}`);
   if (clientCert.cert) parts.push(`Cert="${encodeURIComponent(peer.pem)}"`);
   if (clientCert.subject) parts.push(`Subject="${peer.subject.replace(/["\\]/g, "\\$&")}"`);
   if (clientCert.uri) parts.push(`URI=${peer.principal ?? ""}`);
   if (clientCert.dns) for (const name of peer.dnsNames) parts.push(`DNS=${name}`);
-  const text = parts.join(";").replace(/[\0-\x1f\x7f]/g, "");
-  entries.set(peer, { by, of: clientCert, text });
-  return text;
+  return parts.join(";").replace(/[\0-\x1f\x7f]/g, "");
 }

@@ -215,8 +215,7 @@ export class DirectStream implements TurnEndTarget {
 
   #takeQueue(): string | Buffer {
     const queue = this.#queue;
-    const first = queue[0] ?? "";
-    let data = first;
+    let data = queue[0] ?? "";
     if (queue.length > 1)
       data = queue.every((piece) => typeof piece === "string")
         ? queue.join("")
